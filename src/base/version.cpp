@@ -1,0 +1,7 @@
+#include "pfcache/version.hpp"
+
+namespace pfcache {
+
+std::string_view version() noexcept { return PFCACHE_VERSION; }
+
+}  // namespace pfcache

@@ -1,0 +1,75 @@
+#!/bin/sh
+# Installs what is needed, builds, and runs every test. The last line is "N passed, N failed, N skipped".
+#
+#   tests/run.sh            all tests, in build/
+#   tests/run.sh unit       without the end-to-end tests
+#
+# $PFCACHE_BUILD      the build directory (default: build)
+# $PFCACHE_SETUP      more options for `meson setup`, e.g. -Db_sanitize=address,undefined
+# $PFCACHE_FUZZ       rounds of each fuzz target (default: 20000)
+set -u
+cd "$(dirname "$0")/.." || exit 1
+build=${PFCACHE_BUILD:-build}
+what=${1:-all}
+
+packaging/install-deps.sh test || exit 1
+if [ ! -f "$build/build.ninja" ]; then
+  # shellcheck disable=SC2086  # a list of options
+  meson setup "$build" ${PFCACHE_SETUP:-} || exit 1
+fi
+ninja -C "$build" || exit 1
+
+passed=0 failed=0 skipped=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# Adds the counts of a doctest program ("test cases: 12 | 11 passed | 1 failed | 0 skipped").
+count_doctest() {
+  line=$(sed -n 's/^\[doctest\] test cases: *//p' "$log")
+  if [ -z "$line" ]; then  # it crashed before it could count
+    failed=$((failed + 1))
+    return
+  fi
+  set -- $(echo "$line" | tr -c '0-9\n' ' ')
+  passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+  # A program that counts no failure and still ends badly has failed, under a sanitizer for example.
+  [ "$3" -ne 0 ] || [ "$status" -eq 0 ] || failed=$((failed + 1))
+}
+
+for program in "$build"/tests/*/*_test; do
+  echo "== $(basename "$program")"
+  "$program" --no-colors >"$log" 2>&1
+  status=$?
+  cat "$log"
+  count_doctest
+done
+
+for target in "$build"/tests/fuzz/fuzz_*; do
+  [ -x "$target" ] && [ -f "$target" ] || continue
+  name=$(basename "$target")
+  echo "== $name"
+  if "$target" "tests/fuzz/seeds/${name#fuzz_}" "${PFCACHE_FUZZ:-20000}"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+  fi
+done
+
+echo "== layering"
+if python3 tests/layering_test.py; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+
+if [ "$what" = all ]; then
+  echo "== end to end"
+  PFCACHE_BUILD="$build" /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider tests/e2e >"$log" 2>&1
+  status=$?
+  cat "$log"
+  # "3 failed, 40 passed, 1 skipped, 1 error in 12.3s"
+  count() { sed -n '$s/.*[^0-9]*\b\([0-9]\+\) '"$1"'.*/\1/p' "$log"; }
+  e2e_passed=$(count passed) e2e_failed=$(count failed) e2e_errors=$(count error) e2e_skipped=$(count skipped)
+  passed=$((passed + ${e2e_passed:-0})) skipped=$((skipped + ${e2e_skipped:-0}))
+  failed=$((failed + ${e2e_failed:-0} + ${e2e_errors:-0}))
+  [ "$status" -eq 0 ] || [ "$((${e2e_failed:-0} + ${e2e_errors:-0}))" -gt 0 ] || failed=$((failed + 1))
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
