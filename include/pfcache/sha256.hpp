@@ -1,0 +1,41 @@
+// SHA-256 of one stream of bytes, and of many at once.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "pfcache/digest.hpp"
+
+#pragma GCC visibility push(default)
+namespace pfcache {
+
+/// Hashes bytes that arrive in pieces. One object is one message; not thread-safe.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  /// Appends `bytes` to the message; empty is allowed and changes nothing.
+  void update(std::span<const std::byte> bytes) noexcept;
+
+  /// Ends the message and returns its digest. REQUIRES: not called before on this object.
+  [[nodiscard]] Digest finish() noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The digest of a message that is there as a whole.
+[[nodiscard]] Digest sha256(std::span<const std::byte> bytes) noexcept;
+
+/// The digests of many messages: `digests[i]` is that of `messages[i]`. Many times faster than one after the other where the
+/// CPU has wide registers, and best with 16 messages or more of about one length.
+/// REQUIRES: as many digests as messages.
+void sha256_many(std::span<const std::span<const std::byte>> messages, std::span<Digest> digests) noexcept;
+
+}  // namespace pfcache
+#pragma GCC visibility pop
