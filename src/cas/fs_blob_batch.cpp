@@ -1,0 +1,112 @@
+#include "cas/fs_blob_batch.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "cas/encodings.hpp"
+#include "cas/limits.hpp"
+#include "pfcache/error.hpp"
+#include "pfcache/sha256.hpp"
+
+namespace pfcache {
+namespace {
+
+// True when the file holds exactly `bytes`. They carry the digest already, so comparing them needs no second hash.
+bool holds(const Codec& codec, const StoredFile& file, std::span<const std::byte> bytes) {
+  const auto memory = std::make_unique_for_overwrite<std::byte[]>(bytes.size());
+  const std::span<std::byte> found(memory.get(), bytes.size());
+  try {
+    codec.decode_into(file, found);
+  } catch (const Error& error) {
+    if (error.code() == Errc::damaged) return false;
+    throw;
+  }
+  return bytes.empty() || std::memcmp(found.data(), bytes.data(), bytes.size()) == 0;
+}
+
+}  // namespace
+
+void FsBlobBatch::put_many(std::span<const std::span<const std::byte>> blobs, std::span<PutResult> results,
+                           const BlobHint& hint) {
+  for (const auto& bytes : blobs) require_storable(bytes);
+  std::vector<Digest> digests(blobs.size());
+  sha256_many(blobs, digests);
+  for (std::size_t i = 0; i < blobs.size(); ++i) results[i] = put_hashed(digests[i], blobs[i], hint);
+}
+
+PutResult FsBlobBatch::put_hashed(const Digest& digest, std::span<const std::byte> bytes, const BlobHint& hint) {
+  if (const auto done = find_done(digest)) return *done;
+
+  const Held held = look_at_store(digest, bytes);
+  std::vector<Pending> written;
+  std::uint64_t stored_bytes = held.intact_bytes.value_or(0);
+  const bool added = !held.intact_bytes;
+  const auto write = [&](const EncodedBlob& blob) {
+    written.push_back(write_pending(digest, blob));
+    if (added) stored_bytes += blob.bytes().size();
+  };
+  for (const Codec* codec : held.damaged) write(codec->encode(bytes, policy_));
+  if (added && written.empty()) write(encode_blob(bytes, policy_, hint));
+  return finish({digest, added, stored_bytes}, std::move(written));
+}
+
+void FsBlobBatch::commit() {
+  const std::scoped_lock lock(mutex_);
+  sync_all(pending_.size(), [this](std::size_t i) {
+    pending_[i].file.sync();
+    pending_[i].file.close();
+  });
+  for (Pending& pending : pending_) pending.file.publish(pending.name);
+  directories_.sync(touched_);
+  pending_.clear();
+}
+
+std::optional<PutResult> FsBlobBatch::find_done(const Digest& digest) {
+  const std::scoped_lock lock(mutex_);
+  const auto done = done_.find(digest);
+  if (done == done_.end()) return std::nullopt;
+  return PutResult{digest, false, done->second};
+}
+
+FsBlobBatch::Held FsBlobBatch::look_at_store(const Digest& digest, std::span<const std::byte> bytes) {
+  Held held;
+  const Directory* shard = directories_.find(shard_of(digest));
+  if (shard == nullptr) return held;
+  for (const Codec& codec : codecs()) {
+    const auto file = open_stored_file(*shard, blob_file_name(digest, codec));
+    if (!file) continue;
+    if (holds(codec, *file, bytes)) {
+      held.intact_bytes = file->size_bytes;
+    } else {
+      held.damaged.push_back(&codec);
+    }
+  }
+  return held;
+}
+
+FsBlobBatch::Pending FsBlobBatch::write_pending(const Digest& digest, const EncodedBlob& blob) {
+  PendingFile file(directories_.make(shard_of(digest)));
+  file.write(blob.bytes());
+  // Lets the disk begin now, so that the syncs in commit() find little left to do. Only a hint: failing changes
+  // nothing.
+  std::ignore = ::sync_file_range(file.fd(), 0, 0, SYNC_FILE_RANGE_WRITE);
+  file.close();
+  return {std::move(file), blob_file_name(digest, codec_of(blob.encoding()))};
+}
+
+PutResult FsBlobBatch::finish(const PutResult& result, std::vector<Pending> written) {
+  const std::scoped_lock lock(mutex_);
+  // Another thread may have put the same bytes meanwhile. Its files count, and ours go with `written`: waiting for it
+  // instead would leave us without the blob if it failed.
+  const bool is_first = done_.try_emplace(result.digest, result.stored_bytes).second;
+  if (!is_first) return {result.digest, false, done_.at(result.digest)};
+  touched_.set(shard_of(result.digest));
+  std::move(written.begin(), written.end(), std::back_inserter(pending_));
+  return result;
+}
+
+}  // namespace pfcache
