@@ -1,0 +1,67 @@
+// Looking at snapshots and stores without changing them: verify, diff, statistics.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "pfcache/manifest.hpp"
+#include "pfcache/store.hpp"
+
+#pragma GCC visibility push(default)
+namespace pfcache {
+
+struct VerifyOptions {
+  unsigned threads = 0;  ///< 0 = one a CPU
+  std::stop_token stop;
+};
+
+/// What verification found. Damage is in stored bytes; problems are oddities of a manifest that still restores.
+struct VerifyReport {
+  std::uint64_t snapshots = 0;
+  std::uint64_t blobs = 0;          ///< distinct blobs read, manifests included
+  std::uint64_t bytes = 0;          ///< their plain bytes
+  std::vector<std::string> damage;  ///< one sentence each: what, where, and which snapshot needs it
+  std::vector<std::string> problems;
+};
+
+/// Reads every blob that `snapshots` need, each once, and checks it against its digest and the geometry.
+/// Throws: Errc::interrupted; damage is reported, not thrown.
+[[nodiscard]] VerifyReport verify_snapshots(const Store& store, const std::vector<Digest>& snapshots,
+                                            const VerifyOptions& options = {});
+
+/// How two snapshots' pages compare. A page is its content, K and V; its ix does not matter.
+struct SnapshotDiff {
+  struct Part {
+    std::uint64_t pages = 0;
+    std::uint64_t bytes = 0;
+  };
+  Part shared;  ///< distinct pages in both
+  Part only_a;
+  Part only_b;
+  std::vector<std::string> geometry;  ///< one line for each field that differs: `dtype: bf16, f16`
+};
+
+[[nodiscard]] SnapshotDiff diff_manifests(const PageManifest& a, const PageManifest& b);
+
+/// Where a store's bytes are.
+struct StoreStats {
+  std::uint64_t snapshots = 0;
+  std::uint64_t refs = 0;
+  std::uint64_t pages = 0;          ///< over all snapshots
+  std::uint64_t logical_bytes = 0;  ///< K and V of all pages of all snapshots
+  std::uint64_t unique_bytes = 0;   ///< K and V bytes of distinct content among them
+  std::uint64_t blobs = 0;          ///< stored, referenced or not
+  std::uint64_t stored_bytes = 0;   ///< of all blobs
+  std::uint64_t raw_blobs = 0;
+  std::uint64_t zstd_blobs = 0;
+  std::uint64_t planes_blobs = 0;
+  std::vector<std::string> unreadable;  ///< snapshots whose manifest can't be read, with the reason
+};
+
+/// Throws: system errors. Reads every manifest.
+[[nodiscard]] StoreStats collect_stats(const Store& store);
+
+}  // namespace pfcache
+#pragma GCC visibility pop

@@ -1,0 +1,85 @@
+// A pfcache store: a directory with blobs, snapshots, refs and a configuration.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pfcache/blob_store.hpp"
+#include "pfcache/catalog.hpp"
+#include "pfcache/manifest.hpp"
+#include "pfcache/unique_fd.hpp"
+
+#pragma GCC visibility push(default)
+namespace pfcache {
+
+/// What a store writes.
+enum class Profile {
+  automatic,  ///< the encoding that suits each blob
+  pf_core,    ///< only what pf-core 1.0 reads: one zstd frame at level 19
+};
+
+/// A promise, kept while the object lives, that what its holder has put but not yet sealed is not garbage. Any number
+/// of writers hold one at a time; a clean-up waits for all of them or gives up. A lock on STORE/lock.
+class WriterLease {
+ public:
+  explicit WriterLease(UniqueFd lock) noexcept : lock_(std::move(lock)) {}
+
+ private:
+  UniqueFd lock_;
+};
+
+/// An open store. Its parts are thread-safe; the object itself is not to be moved while they are used.
+class Store {
+ public:
+  /// Makes `path` a store: creates the directory when it is absent, and config.toml. An empty directory or a store
+  /// that pf-core wrote (which keeps `pf_core` unless told otherwise) is made one; a store stays one, with its profile.
+  /// Throws: Errc::already_exists when `path` is a store of another profile; Errc::invalid_argument when it is
+  /// something else; system errors.
+  static Store init(const std::filesystem::path& path, std::optional<Profile> profile = std::nullopt);
+
+  /// Opens a store: a directory with a config.toml whose format is 1, or one that pf-core wrote (blobs/sha256 and no
+  /// config.toml), which is used with profile `pf_core`. Writes nothing.
+  /// Throws: Errc::not_found, saying what is missing; Errc::unsupported for a newer format; Errc::malformed.
+  static Store open(const std::filesystem::path& path);
+
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept;
+  [[nodiscard]] Profile profile() const noexcept;
+
+  /// True for a store that pf-core wrote and nobody made ours: it has no seals, so every manifest in it is a snapshot.
+  [[nodiscard]] bool is_foreign() const noexcept;
+
+  [[nodiscard]] BlobStore& blobs() noexcept;
+  [[nodiscard]] const BlobStore& blobs() const noexcept;
+  [[nodiscard]] Catalog& catalog() noexcept;
+  [[nodiscard]] const Catalog& catalog() const noexcept;
+
+  /// The directory itself, for the rooms inside the library that keep files of their own in it.
+  [[nodiscard]] const Directory& directory() const noexcept;
+
+  /// Waits while a clean-up runs. Throws: system errors (EROFS, EACCES).
+  [[nodiscard]] WriterLease lease() const;
+
+  /// True when `digest` names a snapshot to be read here: sealed, or in a foreign store any blob of that name.
+  [[nodiscard]] bool has_snapshot(const Digest& digest) const;
+
+  /// A snapshot's manifest: its exact bytes, verified. Throws: Errc::not_found, Errc::damaged, Errc::too_large.
+  [[nodiscard]] std::string manifest_bytes(const Digest& digest) const;
+
+  /// As above, parsed. Throws: also Errc::malformed.
+  [[nodiscard]] PageManifest manifest(const Digest& digest) const;
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pfcache
+#pragma GCC visibility pop

@@ -1,0 +1,7 @@
+#include "pfcache/pager.hpp"
+
+namespace pfcache {
+
+CachePager::~CachePager() = default;
+
+}  // namespace pfcache

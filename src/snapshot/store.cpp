@@ -1,0 +1,169 @@
+#include "pfcache/store.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+
+#include <cerrno>
+
+#include "base/directory.hpp"
+#include "pfcache/error.hpp"
+#include "pfcache/fs_blob_store.hpp"
+#include "snapshot/manifest_blob.hpp"
+#include "snapshot/store_config.hpp"
+
+namespace pfcache {
+namespace {
+
+const std::string kConfig = "config.toml";
+const std::string kLock = "lock";
+
+/// Everything a command does to a snapshot keeps this order, so that a crash leaves the old state or the new one and a
+/// clean-up never takes what is still needed:
+///
+///   lease → blobs of the pages → manifest blob → snapshots/<digest> → refs/<name> → lease given back
+///
+/// each durable before the next begins. Removal goes the other way round.
+EncodingPolicy policy_of(Profile profile) noexcept {
+  return profile == Profile::pf_core ? EncodingPolicy::zstd_19 : EncodingPolicy::automatic;
+}
+
+bool has_pf_core_blobs(const Directory& directory) {
+  const auto blobs = directory.find_directory("blobs");
+  return blobs && blobs->find_directory("sha256");
+}
+
+std::optional<StoreConfig> read_config(const Directory& directory) {
+  const auto text = directory.read_file(kConfig, kMaxConfigBytes);
+  if (!text) return std::nullopt;
+  return parse_config(*text, directory.path_of(kConfig));
+}
+
+UniqueFd open_lock(const Directory& directory) {
+  while (true) {
+    UniqueFd fd(directory.ops().open(directory.fd(), kLock.c_str(), O_CREAT | O_RDWR, 0644));
+    if (fd) return fd;
+    if (errno == EINTR) continue;
+    throw Error::from_last_errno(
+        fmt::format("cannot write to the store '{}': its lock can't be opened", directory.path()));
+  }
+}
+
+Directory open_root(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) {
+    throw Error(Errc::not_found, fmt::format("no store at '{}': there is no such directory", path.native()));
+  }
+  if (std::filesystem::exists(status) && !std::filesystem::is_directory(status)) {
+    throw Error(Errc::not_found, fmt::format("no store at '{}': it is not a directory", path.native()));
+  }
+  return Directory::open(path);
+}
+
+/// The directory to become a store, made when it is absent.
+Directory make_root(const std::filesystem::path& path) {
+  if (std::filesystem::exists(std::filesystem::symlink_status(path))) return open_root(path);
+  auto target = std::filesystem::absolute(path);
+  if (!target.has_filename()) target = target.parent_path();  // "store/" is "store"
+  return Directory::open(target.parent_path()).make_directory(target.filename().native());
+}
+
+/// What an init that was interrupted leaves, and what mkfs does, is as good as nothing.
+void require_empty(const Directory& directory) {
+  for (const std::string& name : directory.names()) {
+    if (name == kLock || name == "lost+found" || is_temp_name(name)) continue;
+    throw Error(Errc::invalid_argument,
+                fmt::format("'{}' is neither empty nor a store: it holds '{}'", directory.path(), name));
+  }
+}
+
+void require_profile(const Directory& directory, Profile found, std::optional<Profile> wanted) {
+  if (!wanted || *wanted == found) return;
+  throw Error(Errc::already_exists, fmt::format("'{}' is a store already, of profile {}, not {}", directory.path(),
+                                                name_of(found), name_of(*wanted)));
+}
+
+}  // namespace
+
+struct Store::Impl {
+  Impl(std::filesystem::path where, Directory root, Profile what, bool foreign)
+      : path(std::move(where)),
+        directory(std::move(root)),
+        profile(what),
+        is_foreign(foreign),
+        blobs(directory, policy_of(what)),
+        catalog(directory) {}
+
+  std::filesystem::path path;
+  Directory directory;
+  Profile profile;
+  bool is_foreign;
+  FsBlobStore blobs;
+  Catalog catalog;
+};
+
+Store Store::init(const std::filesystem::path& path, std::optional<Profile> profile) {
+  const Directory directory = make_root(path);
+  if (const auto config = read_config(directory)) {
+    require_profile(directory, config->profile, profile);
+    return open(path);
+  }
+  StoreConfig config;
+  if (has_pf_core_blobs(directory)) {
+    config.profile = profile.value_or(Profile::pf_core);
+  } else {
+    require_empty(directory);
+    config.profile = profile.value_or(Profile::automatic);
+  }
+  // The configuration comes last: it is what makes the directory a store.
+  open_lock(directory);
+  directory.publish_file(kConfig, to_toml(config));
+  return open(path);
+}
+
+Store Store::open(const std::filesystem::path& path) {
+  Directory directory = open_root(path);
+  if (const auto config = read_config(directory)) {
+    return Store(std::make_unique<Impl>(path, std::move(directory), config->profile, false));
+  }
+  if (has_pf_core_blobs(directory)) {
+    return Store(std::make_unique<Impl>(path, std::move(directory), Profile::pf_core, true));
+  }
+  throw Error(Errc::not_found,
+              fmt::format("'{}' is not a store: it has neither {} nor blobs/sha256 (`pfcache init` makes one)",
+                          path.native(), kConfig));
+}
+
+Store::Store(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+Store::~Store() = default;
+
+const std::filesystem::path& Store::path() const noexcept { return impl_->path; }
+Profile Store::profile() const noexcept { return impl_->profile; }
+bool Store::is_foreign() const noexcept { return impl_->is_foreign; }
+BlobStore& Store::blobs() noexcept { return impl_->blobs; }
+const BlobStore& Store::blobs() const noexcept { return impl_->blobs; }
+Catalog& Store::catalog() noexcept { return impl_->catalog; }
+const Catalog& Store::catalog() const noexcept { return impl_->catalog; }
+const Directory& Store::directory() const noexcept { return impl_->directory; }
+
+WriterLease Store::lease() const {
+  UniqueFd lock = open_lock(impl_->directory);
+  while (::flock(lock.get(), LOCK_SH) != 0) {
+    if (errno == EINTR) continue;
+    throw Error::from_last_errno(fmt::format("cannot lock '{}'", impl_->directory.path_of(kLock)));
+  }
+  return WriterLease(std::move(lock));
+}
+
+bool Store::has_snapshot(const Digest& digest) const {
+  return catalog().contains(digest) || (is_foreign() && blobs().contains(digest));
+}
+
+std::string Store::manifest_bytes(const Digest& digest) const { return load_manifest_bytes(blobs(), digest); }
+
+PageManifest Store::manifest(const Digest& digest) const { return load_manifest(blobs(), digest); }
+
+}  // namespace pfcache

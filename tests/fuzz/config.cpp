@@ -1,0 +1,29 @@
+// A config.toml from anywhere: refused by an Error, or read, written, and read back the same.
+#include <cstdlib>
+#include <span>
+
+#include "base/bytes.hpp"
+#include "fuzz/driver.hpp"
+#include "pfcache/error.hpp"
+#include "snapshot/store_config.hpp"
+
+namespace {
+
+using namespace pfcache;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text = as_text(std::as_bytes(std::span(data, size)));
+  try {
+    const StoreConfig config = parse_config(text, "config.toml");
+    require(parse_config(to_toml(config), "config.toml").profile == config.profile);
+  } catch (const Error& error) {
+    require(error.code() == Errc::malformed || error.code() == Errc::unsupported);
+  }
+  return 0;
+}
