@@ -1,0 +1,203 @@
+#include "cli/command_line.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "pfcache/error.hpp"
+#include "pfcache/json_writer.hpp"
+#include "pfcache/version.hpp"
+
+namespace pfcache::cli {
+namespace {
+
+constexpr const char* kDescription =
+    "pfcache keeps KV-cache snapshots of inference engines: verified, deduplicated, compressed.";
+
+constexpr const char* kFooter = R"(SNAPSHOT is 64 hex digits, sha256: and them, a unique prefix of 8 or more digits,
+a name, or the name of an engine file's record.
+
+The store is the one of --store, else of $PFCACHE_STORE, else /var/lib/pfcache for
+root and $XDG_DATA_HOME/pfcache or ~/.local/share/pfcache for everybody else.
+
+Results go to standard output, talk to standard error. With --json a command
+prints one JSON object, an error as {"error":{"message":...,"code":...}}.
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 done in part, 10 no such store,
+snapshot or file, 11 busy, 13 damage found, 128 + N ended by signal N.
+
+Example:
+  pfcache capture session.bin --name chat && pfcache restore chat again.bin)";
+
+std::vector<Command> all_commands() {
+  return {init_command(),   capture_command(), restore_command(), list_command(), show_command(),
+          diff_command(),   name_command(),    unname_command(),  pin_command(),  unpin_command(),
+          remove_command(), verify_command(),  stats_command()};
+}
+
+[[noreturn]] void refuse(const std::string& why) { throw Error(Errc::invalid_argument, why); }
+
+/// The same options on the program and on each command: CLI11's own way of passing options on to the parent would
+/// take a snapshot that is called like a command for that command.
+ArgumentTable declare_globals(CLI::App& app, GlobalOptions& global) {
+  app.set_help_flag("-h,--help", "print this help")->group("Global options");
+  app.set_version_flag("--version", std::string(version()), "print the version")->group("Global options");
+  ArgumentTable table(app);
+  table.repeatable_option("--store", "DIR", "the store to work on", [&global](std::string_view text) {
+    if (text.empty()) refuse("--store: expected a directory, found an empty text");
+    global.store = std::string(text);
+  });
+  table.flag("--json", global.json, "print one JSON object instead of text");
+  table.flag("--quiet", global.quiet, "no talk but errors and warnings");
+  for (const char* name : {"--store", "--json", "--quiet"}) app.get_option(name)->group("Global options");
+  return table;
+}
+
+struct DeclaredCommand {
+  CLI::App* app;
+  ArgumentTable table;
+  ArgumentTable globals;
+  Run run;
+};
+
+DeclaredCommand declare(CLI::App& root, const Command& command, GlobalOptions& global) {
+  CLI::App* app = root.add_subcommand(command.name, command.summary);
+  app->group("Commands");
+  app->footer(
+      fmt::format("{}{}Example:\n  {}", command.details, command.details.empty() ? "" : "\n\n", command.example));
+  ArgumentTable table(*app);
+  Run run = command.declare(table);
+  return {app, std::move(table), declare_globals(*app, global), std::move(run)};
+}
+
+/// What CLI11 would misread is refused before it sees it.
+void refuse_misread(std::span<const std::string> args) {
+  std::size_t size_bytes = 0;
+  for (const std::string& arg : args) size_bytes += arg.size();
+  if (size_bytes > kMaxCommandLineBytes) refuse("the command line is too long");
+  for (const std::string& arg : args) {
+    if (arg == "--") return;
+    if (arg.starts_with("--") && arg.find('=') == arg.size() - 1) refuse(arg + ": expected a value after the '='");
+  }
+}
+
+/// CLI11 takes `[a,b]` for a list where any number of texts may stand. No snapshot is spelt so.
+void refuse_lists(std::span<const std::string> args) {
+  for (const std::string& arg : args) {
+    if (arg.size() >= 2 && arg.front() == '[' && arg.back() == ']') refuse("'" + arg + "' does not name a snapshot");
+  }
+}
+
+std::string version_text(bool json) {
+  if (!json) return fmt::format("pfcache {}\n", version());
+  return JsonWriter().begin_object().field("version", version()).end_object().take() + "\n";
+}
+
+/// Where to read on: the help of the command that was recognised, or the program's.
+std::string hint(const CLI::App& root) {
+  const auto chosen = root.get_subcommands();
+  return fmt::format("see 'pfcache {}--help'", chosen.empty() ? "" : chosen.front()->get_name() + " ");
+}
+
+std::string explain(const CLI::App& root, const CLI::ParseError& error) {
+  const auto extras = root.remaining(true);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extras.empty()) {
+    const bool is_command = root.get_subcommands().empty() && !extras.front().starts_with('-');
+    const char* what = is_command ? "there is no command" : "not expected:";
+    return fmt::format("{} '{}'; {}", what, extras.front(), hint(root));
+  }
+  return fmt::format("{}; {}", error.what(), hint(root));
+}
+
+void use_our_words(CLI::App& root) {
+  auto formatter = std::make_shared<CLI::Formatter>();
+  formatter->label("Positionals", "Arguments");
+  formatter->label("SUBCOMMAND", "COMMAND");
+  formatter->label("OPTIONS", "OPTION...");
+  formatter->column_width(28);
+  root.formatter(formatter);
+}
+
+/// Fills what `root` and its commands declared. False when help or version was asked for instead: then `text` is it.
+bool parse(CLI::App& root, std::span<const std::string> args, std::string& text) {
+  std::vector<std::string> reversed(args.rbegin(), args.rend());  // as CLI11 wants them
+  try {
+    root.parse(std::move(reversed));
+    return true;
+  } catch (const CLI::CallForHelp&) {
+    text = root.help();
+  } catch (const CLI::CallForVersion&) {
+    text = version_text(asks_for_json(args));
+  } catch (const CLI::ParseError& error) {
+    refuse(explain(root, error));
+  }
+  return false;
+}
+
+}  // namespace
+
+CLI::Option* ArgumentTable::add(const std::string& name, const std::string& help, TakeText take) {
+  // The raw texts are fetched by take_all(): CLI11's conversions have meanings of their own for `{}` and the like.
+  CLI::Option* option = app_->add_option(
+      name, [](const CLI::results_t&) { return true; }, help);
+  takers_.emplace_back(option, std::move(take));
+  return option;
+}
+
+void ArgumentTable::positional(const std::string& name, const std::string& help, TakeText take) {
+  add(name, help, std::move(take))->required()->option_text(" ");
+}
+
+void ArgumentTable::positionals(const std::string& name, const std::string& help, TakeText take) {
+  takes_any_number_ = true;
+  add(name, help, std::move(take))->expected(1, -1)->allow_extra_args()->option_text(" ");
+}
+
+void ArgumentTable::option(const std::string& flag, const std::string& value, const std::string& help, TakeText take) {
+  add(flag, help, std::move(take))->option_text(value);
+}
+
+void ArgumentTable::repeatable_option(const std::string& flag, const std::string& value, const std::string& help,
+                                      TakeText take) {
+  add(flag, help, std::move(take))->option_text(value)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
+void ArgumentTable::flag(const std::string& flag, bool& into, const std::string& help) {
+  app_->add_flag(flag, into, help)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
+void ArgumentTable::take_all() const {
+  for (const auto& [option, take] : takers_) {
+    for (const std::string& text : option->reduced_results()) take(text);
+  }
+}
+
+CommandLine parse_command_line(std::span<const std::string> args) {
+  refuse_misread(args);
+  CommandLine line;
+  CLI::App root(kDescription, "pfcache");
+  use_our_words(root);
+  root.require_subcommand(0, 1);
+  root.footer(kFooter);
+  const ArgumentTable globals = declare_globals(root, line.global);
+  std::vector<DeclaredCommand> commands;
+  for (const Command& command : all_commands()) commands.push_back(declare(root, command, line.global));
+
+  if (!parse(root, args, line.text)) return line;
+  globals.take_all();
+  const auto chosen = std::find_if(commands.begin(), commands.end(), [](const auto& it) { return it.app->parsed(); });
+  if (chosen == commands.end()) refuse("expected a command; " + hint(root));
+  if (chosen->table.takes_any_number()) refuse_lists(args);
+  chosen->globals.take_all();
+  chosen->table.take_all();
+  line.run = chosen->run;
+  return line;
+}
+
+bool asks_for_json(std::span<const std::string> args) noexcept {
+  const auto end = std::find(args.begin(), args.end(), "--");
+  return std::find(args.begin(), end, "--json") != end;
+}
+
+}  // namespace pfcache::cli

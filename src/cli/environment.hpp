@@ -1,0 +1,35 @@
+// The outside world of one run of pfcache, passed in, so that whole command lines run inside tests.
+#pragma once
+
+#include <csignal>
+#include <functional>
+#include <iosfwd>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+
+namespace pfcache::cli {
+
+struct Environment {
+  std::ostream& out;  ///< results
+  std::ostream& err;  ///< talk
+  std::function<std::optional<std::string>(const std::string&)> variable;
+  bool is_root = false;
+  bool out_is_terminal = false;
+  std::stop_token stop = {};                                 ///< requested by the first signal that asks for an end
+  std::function<int()> stop_signal = [] { return SIGINT; };  ///< which signal that was
+};
+
+/// Exit statuses that are not made from an error's code by exit_status_of().
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kPart = 3;
+inline constexpr int kDamage = 13;
+
+/// Runs one command line, `args` without the program's name, and returns its exit status. Throws nothing but what the
+/// streams throw; whether all output could be written is for the caller to check.
+int run_pfcache(std::span<const std::string> args, Environment& environment);
+
+}  // namespace pfcache::cli

@@ -1,0 +1,55 @@
+// One run of a command: the options that every command has, the store they lead to, and where output goes.
+#pragma once
+
+#include <filesystem>
+#include <ostream>
+#include <stop_token>
+#include <string_view>
+#include <utility>
+
+#include "cli/command_line.hpp"
+#include "cli/environment.hpp"
+#include "pfcache/json_writer.hpp"
+#include "pfcache/store.hpp"
+
+namespace pfcache::cli {
+
+class Session {
+ public:
+  /// REQUIRES: `environment` outlives the session.
+  Session(GlobalOptions global, Environment& environment) : global_(std::move(global)), environment_(&environment) {}
+
+  /// The store's directory, which may be absent. Throws: Errc::invalid_argument when nothing says where it is.
+  [[nodiscard]] std::filesystem::path store_path() const;
+
+  /// True when nobody named a store, so that it is the one that comes with the user.
+  [[nodiscard]] bool uses_default_store() const;
+
+  /// Throws: as Store::open.
+  [[nodiscard]] Store open_store() const { return Store::open(store_path()); }
+
+  [[nodiscard]] bool json() const noexcept { return global_.json; }
+  [[nodiscard]] bool out_is_terminal() const noexcept { return environment_->out_is_terminal; }
+  [[nodiscard]] const std::stop_token& stop() const noexcept { return environment_->stop; }
+
+  /// Standard output.
+  [[nodiscard]] std::ostream& out() const noexcept { return environment_->out; }
+
+  /// Prints the one record of a command, as a line.
+  void print(const JsonWriter& record) const { out() << record.text() << '\n'; }
+
+  /// Says something on standard error, unless --quiet.
+  void note(std::string_view text) const;
+
+  /// Says something on standard error, always.
+  void warn(std::string_view text) const;
+
+ private:
+  [[nodiscard]] std::string variable(const std::string& name) const;
+  [[nodiscard]] std::filesystem::path default_store_path() const;
+
+  GlobalOptions global_;
+  Environment* environment_;
+};
+
+}  // namespace pfcache::cli

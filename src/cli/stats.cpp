@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/session.hpp"
+#include "cli/text.hpp"
+#include "pfcache/inspect.hpp"
+
+namespace pfcache::cli {
+namespace {
+
+/// A bar whose length says how `part` compares to `whole`; one that isn't nothing shows.
+std::string bar(std::uint64_t part, std::uint64_t whole) {
+  constexpr double kWidth = 32;
+  if (part == 0 || whole == 0) return "";
+  const double length = kWidth * static_cast<double>(part) / static_cast<double>(whole);
+  std::string out;
+  out.append(static_cast<std::size_t>(std::clamp(length + 0.5, 1.0, kWidth)), '#');
+  return out;
+}
+
+void print_text(const StoreStats& stats, const Store& store, std::ostream& out) {
+  const std::uint64_t longest = std::max({stats.logical_bytes, stats.unique_bytes, stats.stored_bytes});
+  const auto row = [&](const char* what, std::uint64_t bytes, const std::string& remark) {
+    const std::string line =
+        fmt::format("{:<9}{:>11}  {:<32}  {}", what, human_bytes(bytes), bar(bytes, longest), remark);
+    out << line.substr(0, line.find_last_not_of(' ') + 1) << '\n';
+  };
+  out << fmt::format("{}, profile {}\n{}, {}, {}, {} ({} planes, {} zstd, {} raw)\n\n",
+                     printable(store.path().native()), store.profile() == Profile::pf_core ? "pf-core" : "auto",
+                     counted(stats.snapshots, "snapshot"), counted(stats.refs, "name"), counted(stats.pages, "page"),
+                     counted(stats.blobs, "blob"), stats.planes_blobs, stats.zstd_blobs, stats.raw_blobs);
+  row("logical", stats.logical_bytes, "");
+  row("unique", stats.unique_bytes, ratio(stats.logical_bytes, stats.unique_bytes) + " by sharing");
+  row("stored", stats.stored_bytes, ratio(stats.unique_bytes, stats.stored_bytes) + " by encoding");
+  out << fmt::format("\n{} in all\n", ratio(stats.logical_bytes, stats.stored_bytes));
+}
+
+void print_record(const StoreStats& stats, const Store& store, const Session& session) {
+  JsonWriter json;
+  json.begin_object().field("store", as_utf8(store.path().native()));
+  json.field("profile", store.profile() == Profile::pf_core ? "pf-core" : "auto");
+  json.field("snapshots", stats.snapshots).field("refs", stats.refs).field("pages", stats.pages);
+  json.field("logical_bytes", stats.logical_bytes).field("unique_bytes", stats.unique_bytes);
+  json.field("stored_bytes", stats.stored_bytes).field("blobs", stats.blobs);
+  json.field("planes_blobs", stats.planes_blobs)
+      .field("zstd_blobs", stats.zstd_blobs)
+      .field("raw_blobs", stats.raw_blobs);
+  json.key("unreadable").begin_array();
+  for (const std::string& line : stats.unreadable) json.value(line);
+  session.print(json.end_array().end_object());
+}
+
+int run_stats(const Session& session) {
+  const Store store = session.open_store();
+  const StoreStats stats = collect_stats(store);
+  if (session.json()) {
+    print_record(stats, store, session);
+  } else {
+    print_text(stats, store, session.out());
+  }
+  for (const std::string& line : stats.unreadable) session.warn("not counted: " + line);
+  return stats.unreadable.empty() ? kDone : kPart;
+}
+
+}  // namespace
+
+Command stats_command() {
+  return {"stats", "Show what a store saves",
+          "logical: K and V of all pages of all snapshots; unique: what of it differs;\n"
+          "stored: all blobs on disk, those that no snapshot needs included. Exit status 3\n"
+          "when a snapshot's manifest can't be read.",
+          "pfcache stats", [](ArgumentTable&) { return run_stats; }};
+}
+
+}  // namespace pfcache::cli

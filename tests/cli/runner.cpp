@@ -1,0 +1,103 @@
+#include "cli/runner.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "cli/environment.hpp"
+
+namespace pfcache::test {
+namespace fs = std::filesystem;
+
+Result run_in(const World& world, const std::vector<std::string>& args) {
+  std::ostringstream out;
+  std::ostringstream err;
+  cli::Environment environment{.out = out,
+                               .err = err,
+                               .variable = [&world](const std::string& name) -> std::optional<std::string> {
+                                 const auto found = world.variables.find(name);
+                                 if (found == world.variables.end()) return std::nullopt;
+                                 return found->second;
+                               },
+                               .is_root = world.is_root,
+                               .out_is_terminal = world.out_is_terminal,
+                               .stop = world.stop};
+  const int status = cli::run_pfcache(args, environment);
+  return {status, out.str(), err.str()};
+}
+
+Runner::Runner(const std::string& profile) { must({"init", "--profile", profile}); }
+
+Result Runner::run(std::vector<std::string> args, World world) const {
+  world.variables.try_emplace("PFCACHE_STORE", store().native());
+  return run_in(world, args);
+}
+
+std::string Runner::must(const std::vector<std::string>& args) const {
+  const Result result = run(args);
+  INFO(result.err);
+  REQUIRE(result.status == 0);
+  return result.line();
+}
+
+std::vector<fs::path> Runner::temp_files() const {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::recursive_directory_iterator(dir_.path())) {
+    if (entry.path().filename().native().starts_with(".tmp-")) found.push_back(entry.path());
+  }
+  return found;
+}
+
+std::vector<fs::path> Runner::blobs() const {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::recursive_directory_iterator(store() / "blobs")) {
+    if (entry.is_regular_file()) found.push_back(entry.path());
+  }
+  return found;
+}
+
+fs::path Runner::blob(const std::string& hex) const {
+  const auto all = blobs();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& it) { return it.stem() == hex; });
+  REQUIRE(found != all.end());
+  return *found;
+}
+
+std::string read_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  REQUIRE(file);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+void write_file(const fs::path& path, const std::string& bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file << bytes;
+  REQUIRE(file.flush());
+}
+
+void damage(const fs::path& path) {
+  std::string bytes = read_file(path);
+  REQUIRE_FALSE(bytes.empty());
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 0x10);
+  write_file(path, bytes);
+}
+
+bool same_trees(const fs::path& a, const fs::path& b) {
+  const auto files = [](const fs::path& root) {
+    std::map<std::string, std::string> found;
+    for (const auto& entry : fs::recursive_directory_iterator(root)) {
+      found[fs::relative(entry.path(), root).native()] = entry.is_regular_file() ? read_file(entry.path()) : "/";
+    }
+    return found;
+  };
+  return files(a) == files(b);
+}
+
+std::string session(int tokens) {
+  return std::string(TEST_DATA_DIR) + "/llama-session-" + std::to_string(tokens) + ".bin";
+}
+
+}  // namespace pfcache::test

@@ -1,0 +1,47 @@
+#include <doctest/doctest.h>
+
+#include "base/json_reader.hpp"
+#include "cli/runner.hpp"
+
+using namespace pfcache::test;
+using pfcache::JsonDocument;
+
+TEST_CASE("stats of an empty store have no ratios") {
+  const Runner runner;
+  const std::string text = runner.must({"stats"});
+  CHECK(text.find("0 snapshots, 0 names, 0 pages, 0 blobs (0 planes, 0 zstd, 0 raw)") != std::string::npos);
+  CHECK(text.find("- by sharing") != std::string::npos);
+}
+
+TEST_CASE("stats show that sessions of one conversation share") {
+  const Runner runner;
+  for (const int tokens : {399, 799, 1199}) runner.must({"capture", session(tokens)});
+  const std::string text = runner.must({"--json", "stats"});
+  const JsonDocument document(text, "stats");
+  const auto root = document.root();
+  CHECK(root.u64("snapshots") == 3);
+  CHECK(root.u64("pages") == 150);
+  CHECK(root.u64("logical_bytes") == 150 * 32768);
+  CHECK(root.u64("unique_bytes") == 77 * 32768);
+  CHECK(root.u64("blobs") == root.u64("planes_blobs") + root.u64("zstd_blobs") + root.u64("raw_blobs"));
+  CHECK(root.u64("stored_bytes") < root.u64("unique_bytes"));
+  CHECK(root.text("profile") == "auto");
+  const std::string picture = runner.must({"stats"});
+  CHECK(picture.find("\nlogical      4.7 MiB  ################################\n") != std::string::npos);
+  CHECK(picture.find("1.95x by sharing") != std::string::npos);
+  for (std::size_t at = 0; at < picture.size();) {
+    const std::size_t end = std::min(picture.find('\n', at), picture.size());
+    CHECK(end - at <= 80);
+    at = end + 1;
+  }
+}
+
+TEST_CASE("a manifest that can't be read makes the stats partial") {
+  const Runner runner;
+  runner.must({"capture", "synthetic:8:99"});
+  runner.must({"capture", "synthetic:2:0"});
+  damage(runner.blob(kG1));
+  const Result result = runner.run({"stats"});
+  CHECK(result.status == 3);
+  CHECK(result.err.find(kG1) != std::string::npos);
+}

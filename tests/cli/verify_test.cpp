@@ -1,0 +1,97 @@
+#include <doctest/doctest.h>
+
+#include "base/json_reader.hpp"
+#include "cli/runner.hpp"
+
+using namespace pfcache::test;
+using pfcache::JsonDocument;
+namespace fs = std::filesystem;
+
+TEST_CASE("a store without damage is whole") {
+  const Runner runner;
+  CHECK(runner.run({"verify"}).status == 0);
+  runner.must({"capture", "synthetic:8:99"});
+  runner.must({"capture", session(399)});
+  const Result result = runner.run({"verify", "--threads", "2"});
+  CHECK(result.status == 0);
+  CHECK(result.out.empty());
+  CHECK(result.err.find("2 snapshots, 69 blobs") != std::string::npos);
+  CHECK(result.err.find("whole") != std::string::npos);
+}
+
+TEST_CASE("each damaged blob is a line, and the status is 13") {
+  const Runner runner;
+  runner.must({"capture", "synthetic:8:99"});
+  const auto blobs = runner.blobs();
+  int count = 0;
+  for (const auto& path : blobs) {
+    if (path.stem() == kG2) continue;
+    damage(path);
+    if (++count == 2) break;
+  }
+  const Result result = runner.run({"verify"});
+  CHECK(result.status == 13);
+  CHECK(std::count(result.out.begin(), result.out.end(), '\n') == 2);
+  CHECK(result.out.starts_with("damaged    "));
+  const Result record = runner.run({"verify", "--json"});
+  CHECK(record.status == 13);
+  const JsonDocument document(record.out, "verify");
+  CHECK(document.root().array("damage").size() == 2);
+  CHECK(document.root().u64("snapshots") == 1);
+}
+
+TEST_CASE("only what is named is verified") {
+  const Runner runner;
+  runner.must({"capture", "synthetic:8:99"});
+  runner.must({"capture", "synthetic:2:0"});
+  damage(runner.blob(kG1));
+  CHECK(runner.run({"verify", kG2}).status == 0);
+  CHECK(runner.run({"verify", kG1}).status == 13);
+  CHECK(runner.run({"verify"}).status == 13);
+}
+
+TEST_CASE("of several snapshots those that are here are verified: done in part") {
+  const Runner runner;
+  runner.must({"capture", "synthetic:8:99"});
+  const Result part = runner.run({"verify", kG2, "nobody"});
+  CHECK(part.status == 3);
+  CHECK(part.err.find("nobody") != std::string::npos);
+  CHECK(part.err.find("1 snapshot,") != std::string::npos);
+  CHECK(runner.run({"verify", "nobody"}).status == 10);
+  CHECK(runner.run({"verify", "nobody", "nothing"}).status == 10);
+  damage(runner.blob(kG2));
+  CHECK(runner.run({"verify", kG2, "nobody"}).status == 13);
+}
+
+TEST_CASE("the bytes around an engine file's pages are verified too") {
+  const Runner runner;
+  const std::string hex = runner.must({"capture", session(399), "--name", "s"});
+  const std::string record = read_file(runner.store() / "files" / "s.json");
+  const JsonDocument document(record, "record");
+  const std::string around(document.root().text("surroundings"));
+  const fs::path blob = runner.blob(around.substr(around.find(':') + 1));
+  damage(blob);
+  const Result result = runner.run({"verify", hex});
+  INFO(result.err);
+  CHECK(result.status == 13);
+  CHECK(result.out.find("engine file s") != std::string::npos);
+  fs::remove(blob);
+  CHECK(runner.run({"verify", hex}).status == 13);
+}
+
+TEST_CASE("a record that can't be read is damage") {
+  const Runner runner;
+  runner.must({"capture", session(399), "--name", "s"});
+  write_file(runner.store() / "files" / "s.json", "{");
+  CHECK(runner.run({"verify"}).status == 13);
+}
+
+TEST_CASE("verify stops on request") {
+  const Runner runner;
+  runner.must({"capture", "synthetic:8:99"});
+  std::stop_source source;
+  source.request_stop();
+  const Result result = runner.run({"--json", "verify"}, {.stop = source.get_token()});
+  CHECK(result.status == 130);
+  CHECK(result.out.find("\"code\":\"interrupted\",\"exit_status\":130") != std::string::npos);
+}

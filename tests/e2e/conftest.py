@@ -1,0 +1,85 @@
+"""Fixtures for tests of the real programs. $PFCACHE_BUILD names the build directory (default: build/ of this checkout)."""
+
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+import pytest
+
+REPO = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("PFCACHE_BUILD", REPO / "build")).resolve()
+PFCACHE = BUILD / "src" / "cli" / "pfcache"
+MOUNT = BUILD / "fuse" / "mount.pfcache"
+DATA = REPO / "tests" / "data"
+
+
+class Store:
+    """A store directory and the pfcache command on it."""
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+
+    def run(self, *args, check=True, **kwargs):
+        """Runs `pfcache --store PATH ARGS…`; the result has stdout, stderr and returncode."""
+        command = [str(PFCACHE), "--store", str(self.path), *map(str, args)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=300, **kwargs)
+        if check:
+            assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+        return result
+
+    def json(self, *args):
+        return json.loads(self.run("--json", *args).stdout)
+
+    def capture(self, *args):
+        """Captures and returns the 64 hex digits."""
+        return self.run("capture", *args).stdout.strip()
+
+    def blobs(self):
+        return sorted(self.path.glob("blobs/sha256/??/*"))
+
+    def temp_files(self):
+        return [p for p in self.path.rglob("*") if p.name.startswith(".tmp-")]
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = Store(tmp_path / "store")
+    made.run("init")
+    return made
+
+
+class Mount:
+    """A mounted store. Unmounted by the `mount` fixture at the latest."""
+
+    def __init__(self, store_path, directory, *options):
+        self.path = pathlib.Path(directory)
+        self.path.mkdir(exist_ok=True)
+        command = [str(MOUNT), str(store_path), str(self.path)]
+        if options:
+            command += ["-o", ",".join(options)]
+        subprocess.run(command, check=True, timeout=60)
+
+    def unmount(self):
+        if os.path.ismount(self.path):
+            subprocess.run(["umount", str(self.path)], check=True, timeout=60)
+        deadline = time.monotonic() + 20
+        while os.path.ismount(self.path) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def mount(tmp_path):
+    """A function that mounts a store: mount(store, 'ro', 'allow_other') -> Mount."""
+    if not os.path.exists("/dev/fuse") or os.geteuid() != 0:
+        pytest.skip("needs /dev/fuse and root")
+    mounts = []
+
+    def make(store, *options):
+        mounts.append(Mount(store.path, tmp_path / f"mnt{len(mounts)}", *options))
+        return mounts[-1]
+
+    yield make
+    for mounted in mounts:
+        mounted.unmount()
