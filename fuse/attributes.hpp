@@ -1,0 +1,37 @@
+// What stat(2) says of the nodes.
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+
+#include "fuse/node.hpp"
+
+namespace pfcache::fuse {
+
+/// Who owns everything, and which permission bits nobody gets.
+struct Ownership {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  mode_t umask = 0;
+};
+
+/// Thread-safe.
+class Attributes {
+ public:
+  Attributes(const Ownership& ownership, std::filesystem::path store)
+      : ownership_(ownership), store_(std::move(store)) {}
+
+  /// `id` is the inode's number: content_id(), or what InodeTable gave in its place.
+  [[nodiscard]] struct stat of(const Node& node, std::uint64_t id) const;
+
+ private:
+  [[nodiscard]] struct timespec catalog_mtime() const noexcept;
+
+  const Ownership ownership_;
+  const std::filesystem::path store_;
+};
+
+}  // namespace pfcache::fuse

@@ -1,0 +1,94 @@
+// mount.pfcache: shows a store as a filesystem.
+#include <fmt/format.h>
+#include <malloc.h>
+#include <syslog.h>
+
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "fuse/background.hpp"
+#include "fuse/log.hpp"
+#include "fuse/mount_options.hpp"
+#include "fuse/session.hpp"
+#include "pfcache/error.hpp"
+#include "pfcache/store.hpp"
+#include "pfcache/version.hpp"
+
+namespace {
+
+using pfcache::Error;
+using pfcache::fuse::Log;
+using pfcache::fuse::MountOptions;
+using pfcache::fuse::Starter;
+
+// Says on stderr what went wrong; the exit status for it.
+int report_failure(const std::exception& failure) {
+  Log::to_stderr(failure.what());
+  const auto* error = dynamic_cast<const std::system_error*>(&failure);
+  return error != nullptr ? pfcache::exit_status_of(error->code()) : 1;
+}
+
+// The daemon leaves the working directory, so paths are made absolute while they mean what their user meant.
+void make_paths_absolute(MountOptions& options) {
+  std::error_code failure;
+  const std::filesystem::path directory = std::filesystem::canonical(options.directory, failure);
+  if (failure) throw Error(failure, "mount point " + options.directory);
+  if (!std::filesystem::is_directory(directory)) {
+    throw Error(std::make_error_code(std::errc::not_a_directory), "mount point " + options.directory);
+  }
+  options.directory = directory;
+  options.store = std::filesystem::absolute(options.store).lexically_normal();
+}
+
+// Blocks of a megabyte and more always go back to the system when they are freed. By itself glibc begins to keep larger
+// and larger ones, and a daemon that parsed one large manifest would stay several times as large as what it holds.
+void return_large_blocks() { ::mallopt(M_MMAP_THRESHOLD, 1 << 20); }
+
+int run_mount(const MountOptions& options, Starter* starter) {
+  return_large_blocks();
+  Log log;
+  const pfcache::Store store = pfcache::Store::open(options.store);
+  if (options.is_verbose) log.tell(fmt::format("store {}, mount point {}", options.store, options.directory));
+  if (options.is_fake) return 0;
+  pfcache::fuse::serve(store, options, log, [&] {
+    if (starter == nullptr) return;
+    log.set_sink(Log::to_syslog);
+    starter->release();
+  });
+  return 0;
+}
+
+int run(const MountOptions& options) {
+  if (options.foreground || options.is_fake) return run_mount(options, nullptr);
+  return pfcache::fuse::run_in_background([&](Starter& starter) {
+    try {
+      return run_mount(options, &starter);
+    } catch (const std::exception& failure) {
+      return report_failure(failure);
+    }
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    MountOptions options = pfcache::fuse::parse_mount_options({argv + 1, argv + argc});
+    if (options.show_help) {
+      fmt::print("{}", pfcache::fuse::usage());
+      return 0;
+    }
+    if (options.show_version) {
+      fmt::print("mount.pfcache {}\n", pfcache::version());
+      return 0;
+    }
+    ::openlog("mount.pfcache", LOG_PID, LOG_DAEMON);
+    make_paths_absolute(options);
+    return run(options);
+  } catch (const std::exception& failure) {
+    return report_failure(failure);
+  }
+}
