@@ -1,0 +1,222 @@
+// Capture and restore of KV-like bf16 pages, against the same work done pf-core's way, and the pause against one memory
+// copy. All sides take turns in one run; medians are compared.
+//
+//   bench_capture [PAGES [KIB_PER_HALF [ROUNDS [PF_CORE_PAGES [DIRECTORY]]]]]
+#include <stdlib.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "bench/measure.hpp"
+#include "bench/pf_core_way.hpp"
+#include "pfcache/capture.hpp"
+#include "pfcache/restore.hpp"
+#include "pfcache/store.hpp"
+#include "pfcache/synthetic_pager.hpp"
+
+namespace pfcache::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::uint32_t pages = 64;
+  std::uint32_t kib_per_half = 1024;
+  std::uint32_t rounds = 5;
+  std::uint32_t pf_core_pages = 2;
+  fs::path directory = fs::temp_directory_path();
+};
+
+// One layer of such a page is 32 KiB: 16 tokens of 8 heads of 128 bf16.
+constexpr std::uint32_t kKibPerLayer = 32;
+
+CacheMeta meta_of(const Arguments& arguments) {
+  return {16, std::max(1U, arguments.kib_per_half / kKibPerLayer), 8, 128, DType::bf16};
+}
+
+class WorkDirectory {
+ public:
+  explicit WorkDirectory(const fs::path& parent) {
+    std::string name = (parent / "pfcache-bench-XXXXXX").native();
+    if (::mkdtemp(name.data()) == nullptr) throw Error::from_last_errno("cannot make " + name);
+    path_ = name;
+  }
+  ~WorkDirectory() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  WorkDirectory(const WorkDirectory&) = delete;
+  WorkDirectory& operator=(const WorkDirectory&) = delete;
+  [[nodiscard]] const fs::path& path() const noexcept { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+struct Times {
+  std::vector<double> capture;
+  std::vector<double> restore;
+  std::vector<double> stored_share;  // bytes on disk for a byte of pages
+};
+
+// The pages that pf-core's way works on: the first few of ours.
+struct Slice {
+  std::vector<std::vector<std::byte>> halves;
+
+  Slice(SyntheticCachePager& pager, std::uint32_t pages) {
+    for (std::uint32_t ix = 0; ix < pages; ++ix) {
+      std::vector<std::byte> k(pager.meta().page_bytes());
+      std::vector<std::byte> v(pager.meta().page_bytes());
+      pager.read_page({ix}, {k, v});
+      halves.push_back(std::move(k));
+      halves.push_back(std::move(v));
+    }
+  }
+};
+
+class Bench {
+ public:
+  explicit Bench(const Arguments& arguments)
+      : arguments_(arguments), directory_(arguments.directory), pager_(meta_of(arguments)) {
+    pager_.populate_synthetic(arguments.pages, 1, SyntheticCachePager::Content::kv_like);
+  }
+
+  void run() {
+    const Slice slice(pager_, std::min(arguments_.pages, arguments_.pf_core_pages));
+    for (std::uint32_t round = 0; round < arguments_.rounds; ++round) {
+      const fs::path path = directory_.path() / fmt::format("{}", round);
+      fs::create_directories(path / "theirs");
+      run_ours(path / "ours");
+      run_theirs(path / "theirs", slice);
+      copies_.push_back(time_copy());
+      fs::remove_all(path);
+    }
+    print(slice);
+  }
+
+ private:
+  [[nodiscard]] double bytes() const {
+    return 2.0 * arguments_.pages * static_cast<double>(pager_.meta().page_bytes());
+  }
+
+  void run_ours(const fs::path& path) {
+    Store store = Store::init(path, Profile::automatic);
+    CaptureResult result;
+    ours_.capture.push_back(seconds_of([&] {
+      const WriterLease lease = store.lease();
+      result = capture_cache(pager_, store.blobs());
+      store.catalog().seal(result.digest, {});
+    }));
+    pauses_.push_back(std::chrono::duration<double>(result.pause).count());
+    ours_.stored_share.push_back(static_cast<double>(store.blobs().physical_bytes()) / bytes());
+
+    SyntheticCachePager empty(pager_.meta());
+    ours_.restore.push_back(seconds_of([&] { restore_cache(empty, store.blobs(), result.digest); }));
+  }
+
+  void run_theirs(const fs::path& path, const Slice& slice) {
+    PfCoreWay store(path);
+    std::vector<Digest> digests;
+    theirs_.capture.push_back(seconds_of([&] {
+      for (const auto& half : slice.halves) digests.push_back(store.put(half));
+    }));
+    theirs_.restore.push_back(seconds_of([&] {
+      for (const Digest& digest : digests) last_ = store.get(digest);
+    }));
+    theirs_.stored_share.push_back(static_cast<double>(store.physical_bytes()) / slice_bytes(slice));
+  }
+
+  // Into memory that is as new as what a capture copies to. The pages are copied out by the pager in both cases.
+  double time_copy() {
+    const std::uint64_t page_bytes = pager_.meta().page_bytes();
+    return seconds_of([&] {
+      const auto room = std::make_unique_for_overwrite<std::byte[]>(2 * page_bytes * arguments_.pages);
+      std::byte* at = room.get();
+      for (std::uint32_t ix = 0; ix < arguments_.pages; ++ix, at += 2 * page_bytes) {
+        pager_.read_page({ix}, {{at, page_bytes}, {at + page_bytes, page_bytes}});
+      }
+    });
+  }
+
+  static double slice_bytes(const Slice& slice) {
+    return static_cast<double>(slice.halves.size()) * static_cast<double>(slice.halves.front().size());
+  }
+
+  void print(const Slice& slice) const {
+    fmt::print(
+        "KV-like bf16: {} pages, K and V of {} KiB each, {} rounds; pf-core's way does {} of the pages, and\n"
+        "both are given for a byte. Everything is read from the page cache. Both sides hash with this library's "
+        "SHA-256,\n"
+        "so pf-core's way gains too when that does. The bar of restore is the one for a cold restore through the "
+        "mount;\n"
+        "that of the pause is 'the time of one copy', with 10 % for noise.\n\n",
+        arguments_.pages, pager_.meta().page_bytes() >> 10, arguments_.rounds, slice.halves.size() / 2);
+    const auto speed_row = [](const char* what, double ours, double theirs, double bar) {
+      return Row{what,          fmt::format("{:.1f} MB/s", ours / 1e6), fmt::format("{:.2f} MB/s", theirs / 1e6),
+                 ours / theirs, fmt::format(">= {:.0f}", bar),          ours / theirs >= bar};
+    };
+    const double theirs = slice_bytes(slice);
+    const double our_share = median(ours_.stored_share);
+    const double their_share = median(theirs_.stored_share);
+    const double pause = median(pauses_);
+    const double copy = median(copies_);
+    print_table("pf-core's way",
+                {speed_row("capture, durable", bytes() / median(ours_.capture), theirs / median(theirs_.capture), 100),
+                 speed_row("restore, decoded and verified", bytes() / median(ours_.restore),
+                           theirs / median(theirs_.restore), 10),
+                 {"bytes on disk a byte of pages", fmt::format("{:.4f}", our_share), fmt::format("{:.4f}", their_share),
+                  our_share / their_share, "<= 1", our_share <= their_share},
+                 {"pause (other side: one copy of the pages)", fmt::format("{:.1f} ms", pause * 1e3),
+                  fmt::format("{:.1f} ms", copy * 1e3), pause / copy, fmt::format("<= {}", kPauseBar),
+                  pause / copy <= kPauseBar}});
+  }
+
+  static constexpr double kPauseBar = 1.1;  // the same time, but for noise
+
+  Arguments arguments_;
+  WorkDirectory directory_;
+  SyntheticCachePager pager_;
+  Times ours_;
+  Times theirs_;
+  std::vector<double> pauses_;
+  std::vector<double> copies_;
+  std::vector<std::byte> last_;
+};
+
+bool parse_number(std::string_view text, std::uint32_t& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc() && end == text.data() + text.size() && out > 0;
+}
+
+bool parse_arguments(int argc, char** argv, Arguments& out) {
+  std::uint32_t* const numbers[] = {&out.pages, &out.kib_per_half, &out.rounds, &out.pf_core_pages};
+  constexpr int kNumbers = 4;
+  for (int i = 1; i < argc && i <= kNumbers; ++i) {
+    if (!parse_number(argv[i], *numbers[i - 1])) return false;
+  }
+  if (argc > kNumbers + 1) out.directory = argv[kNumbers + 1];
+  return argc <= kNumbers + 2;
+}
+
+}  // namespace
+}  // namespace pfcache::bench
+
+int main(int argc, char** argv) {
+  pfcache::bench::Arguments arguments;
+  if (!pfcache::bench::parse_arguments(argc, argv, arguments)) {
+    std::fputs("usage: bench_capture [PAGES [KIB_PER_HALF [ROUNDS [PF_CORE_PAGES [DIRECTORY]]]]]\n", stderr);
+    return 2;
+  }
+  try {
+    pfcache::bench::Bench(arguments).run();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "bench_capture: {}\n", error.what());
+    return 1;
+  }
+  return 0;
+}
