@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -13,6 +14,11 @@ BUILD = pathlib.Path(os.environ.get("PFCACHE_BUILD", REPO / "build")).resolve()
 PFCACHE = BUILD / "src" / "cli" / "pfcache"
 MOUNT = BUILD / "fuse" / "mount.pfcache"
 DATA = REPO / "tests" / "data"
+
+
+# Whoever runs the tests in the background may have had these ignored, which programs inherit and ours respect.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Store:
