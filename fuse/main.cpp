@@ -41,6 +41,9 @@ void make_paths_absolute(MountOptions& options) {
   }
   options.directory = directory;
   options.store = std::filesystem::absolute(options.store).lexically_normal();
+  if (options.hot == pfcache::fuse::HotPlace::directory) {
+    options.hot_directory = std::filesystem::absolute(options.hot_directory).lexically_normal();
+  }
 }
 
 // Blocks of a megabyte and more always go back to the system when they are freed. By itself glibc begins to keep larger

@@ -54,6 +54,13 @@ std::uint64_t parse_size(std::string_view option, std::string_view text) {
   return parse_number(option, digits, 10, std::numeric_limits<std::uint64_t>::max() >> shift) << shift;
 }
 
+PassthroughUse parse_passthrough(std::string_view text) {
+  if (text == "auto") return PassthroughUse::automatic;
+  if (text == "off") return PassthroughUse::off;
+  if (text == "require") return PassthroughUse::required;
+  refuse(fmt::format("option 'passthrough': '{}' is not auto, off or require", text));
+}
+
 class Parser {
  public:
   MountOptions parse(const std::vector<std::string_view>& args) {
@@ -153,11 +160,21 @@ class Parser {
       result_.umask = parse_number(key, value, 8, std::uint32_t{0777});
     } else if (key == "hot_size") {
       result_.hot_size_bytes = parse_size(key, value);
+    } else if (key == "hot") {
+      take_hot(value);
+    } else if (key == "passthrough") {
+      result_.passthrough = parse_passthrough(value);
     } else if (key == "threads") {
       result_.threads = parse_number(key, value, 10, kMaxThreads);
     } else {
       take_unknown(option);
     }
+  }
+
+  void take_hot(std::string_view value) {
+    if (value.empty()) refuse("option 'hot': 'memory', 'none' or a directory is needed");
+    result_.hot = value == "memory" ? HotPlace::memory : value == "none" ? HotPlace::none : HotPlace::directory;
+    result_.hot_directory = result_.hot == HotPlace::directory ? value : "";
   }
 
   // What begins with "x-" is a note in /etc/fstab to some other program.
@@ -199,7 +216,12 @@ Goes to the background once it serves; ends when DIR is unmounted.
     allow_other        let other users in
     uid=N, gid=N       who owns the files (default: the one who mounts)
     umask=OCTAL        permission bits that are taken away (default: 0)
-    hot_size=N[KMG]    memory for decoded pages (default: 256M)
+    hot=PLACE          where decoded pages are kept: memory (default), none, or a
+                       directory, whose files outlive the mount and may be shared
+    hot_size=N[KMG]    how much of them (default: a quarter of the memory, at most
+                       8G; with hot=none 256M)
+    passthrough=WHEN   let the kernel read decoded pages by itself: auto (default:
+                       where it can), off, require (or fail)
     threads=N          threads that answer the kernel (default: 10, or one a CPU)
     foreground         stay in the foreground, messages to stderr
     nodev, noexec, nosuid, noatime … as for every mount

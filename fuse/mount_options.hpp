@@ -14,6 +14,12 @@ namespace pfcache::fuse {
 /// Limits of what can be asked for.
 inline constexpr unsigned kMaxThreads = 1024;
 
+/// `none`: in memory, but only those that are being read.
+enum class HotPlace : std::uint8_t { memory, directory, none };
+
+/// Whether the kernel may read hot pages without asking the daemon.
+enum class PassthroughUse : std::uint8_t { automatic, off, required };
+
 struct MountOptions {
   std::string store;
   std::string directory;
@@ -27,9 +33,12 @@ struct MountOptions {
   std::optional<uid_t> uid;
   std::optional<gid_t> gid;
   mode_t umask = 0;
-  std::uint64_t hot_size_bytes = std::uint64_t{256} << 20;  ///< of decoded blobs kept in memory
-  unsigned threads = 0;                                     ///< that answer the kernel; 0 = as many as suit the machine
-  std::vector<std::string> kernel_flags;                    ///< nosuid, noexec, … as given
+  HotPlace hot = HotPlace::memory;              ///< where decoded pages are kept
+  std::string hot_directory;                    ///< when it is one
+  std::optional<std::uint64_t> hot_size_bytes;  ///< of them; none: what suits the place and the machine
+  PassthroughUse passthrough = PassthroughUse::automatic;
+  unsigned threads = 0;                   ///< that answer the kernel; 0 = as many as suit the machine
+  std::vector<std::string> kernel_flags;  ///< nosuid, noexec, … as given
 };
 
 /// Reads `[-sfnv] [-o OPTIONS] STORE DIR`, in any order; `args` is without the program's name. After --help or

@@ -1,11 +1,8 @@
 #include "fuse/operations.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/statvfs.h>
-#include <sys/uio.h>
 
-#include <array>
 #include <cerrno>
 #include <new>
 #include <string>
@@ -22,12 +19,7 @@ void on_init(void* userdata, fuse_conn_info* connection) noexcept {
   // By itself the kernel asks for attributes with the first names only, as find, du and rsync read a whole directory
   // before they look at its files; it would then ask for each one alone.
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_READDIRPLUS_AUTO);
-  auto& fs = *static_cast<FileSystem*>(userdata);
-  try {
-    if (fs.on_serving) fs.on_serving();
-  } catch (...) {
-    static_cast<void>(errno_of_current_exception(fs.log));
-  }
+  static_cast<FileSystem*>(userdata)->passthrough.init(connection);
 }
 
 // A miss in a sealed directory is one for ever, which an entry without an inode says. At /snap it may be one for now
@@ -79,31 +71,6 @@ void on_readlink(fuse_req_t req, fuse_ino_t ino) noexcept {
   });
 }
 
-void on_open(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* file) noexcept {
-  if ((file->flags & O_ACCMODE) != O_RDONLY || (file->flags & O_TRUNC) != 0) {
-    fuse_reply_err(req, EROFS);
-    return;
-  }
-  file->keep_cache = 1;
-  file->noflush = 1;
-  fuse_reply_open(req, file);
-}
-
-void on_read(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, fuse_file_info* /*file*/) noexcept {
-  answer(req, [&](FileSystem& fs) {
-    const Node node = node_of(fs, ino);
-    if (file_type_of(node.kind) != S_IFREG) throw Error::from_errno(EISDIR, "read");
-    const FileRange range = fs.reader.read(node, static_cast<std::uint64_t>(offset), size);
-    std::array<iovec, 2> parts{};
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      // writev takes pointers to what it does not write to.
-      parts[i].iov_base = const_cast<std::byte*>(range.pieces[i].data());
-      parts[i].iov_len = range.pieces[i].size();
-    }
-    fuse_reply_iov(req, parts.data(), static_cast<int>(parts.size()));
-  });
-}
-
 void on_statfs(fuse_req_t req, fuse_ino_t /*ino*/) noexcept {
   answer(req, [&](FileSystem& fs) {
     struct statvfs space {};
@@ -143,10 +110,9 @@ fuse_lowlevel_ops operations() noexcept {
   ops.forget_multi = on_forget_multi;
   ops.getattr = on_getattr;
   ops.readlink = on_readlink;
-  ops.open = on_open;
-  ops.read = on_read;
   ops.statfs = on_statfs;
   add_directory_operations(ops);
+  add_file_operations(ops);
   add_refusals(ops);
   return ops;
 }

@@ -2,43 +2,61 @@
 #pragma once
 
 #include <exception>
-#include <functional>
 #include <utility>
 
 #include "fuse/attributes.hpp"
-#include "fuse/content_reader.hpp"
+#include "fuse/contents.hpp"
 #include "fuse/fuse_api.hpp"
+#include "fuse/hot_store.hpp"
 #include "fuse/inode_table.hpp"
 #include "fuse/log.hpp"
+#include "fuse/open_files.hpp"
+#include "fuse/passthrough.hpp"
+#include "fuse/read_ahead.hpp"
+#include "fuse/scratch_pool.hpp"
 #include "fuse/tree.hpp"
 
 namespace pfcache::fuse {
 
+/// What the filesystem is made of; all of it outlives the FileSystem.
+struct FileSystemParts {
+  const Store& store;
+  HotBacking& hot_backing;
+  Log& log;
+};
+
 /// Everything the callbacks work on; their userdata. Made before the session and destroyed after it.
 struct FileSystem {
-  FileSystem(const Store& opened_store, const Ownership& ownership, std::uint64_t hot_size_bytes, Log& log_to)
-      : store(opened_store),
-        log(log_to),
-        tree(opened_store, log_to),
-        attributes(ownership, opened_store.path()),
-        cache(opened_store.blobs(), hot_size_bytes),
-        reader(cache, log_to) {}
+  FileSystem(const FileSystemParts& parts, const Ownership& ownership, const HotLimits& hot_limits,
+             PassthroughSetup passthrough_setup)
+      : store(parts.store),
+        log(parts.log),
+        tree(parts.store, parts.log),
+        attributes(ownership, parts.store.path()),
+        hot(parts.store.blobs(), parts.hot_backing, hot_limits, parts.log),
+        contents(hot, parts.log),
+        read_ahead(hot),
+        passthrough(std::move(passthrough_setup), parts.log) {}
 
   const Store& store;
   Log& log;
   Tree tree;
   Attributes attributes;
   InodeTable inodes;
-  BlobCache cache;
-  ContentReader reader;
-  std::function<void()> on_serving;  ///< called once, when the kernel has begun to ask
+  HotStore hot;
+  Contents contents;
+  ReadAhead read_ahead;
+  OpenFiles open_files;
+  ScratchPool scratch;  // for answers to reads
+  Passthrough passthrough;
 };
 
 /// The callbacks, for fuse_session_new().
 [[nodiscard]] fuse_lowlevel_ops operations() noexcept;
 
-/// The part of them that lists directories, in a file of its own.
+/// The parts of them that list directories and that read files, in files of their own.
 void add_directory_operations(fuse_lowlevel_ops& ops) noexcept;
+void add_file_operations(fuse_lowlevel_ops& ops) noexcept;
 
 [[nodiscard]] FileSystem& file_system_of(fuse_req_t req) noexcept;
 

@@ -8,7 +8,9 @@
 #include <new>
 #include <string>
 #include <thread>
+#include <utility>
 
+#include "fuse/hot_setup.hpp"
 #include "fuse/operations.hpp"
 #include "pfcache/error.hpp"
 
@@ -115,8 +117,8 @@ void run_loop(fuse_session* session, unsigned threads) {
 
 void serve(const Store& store, const MountOptions& options, Log& log, const std::function<void()>& on_serving) {
   const Ownership ownership{options.uid.value_or(::getuid()), options.gid.value_or(::getgid()), options.umask};
-  FileSystem fs(store, ownership, options.hot_size_bytes, log);
-  fs.on_serving = on_serving;
+  HotSetup hot = set_up_hot_pages(options, log);
+  FileSystem fs({store, *hot.backing, log}, ownership, hot.limits, std::move(hot.passthrough));
   Arguments arguments;
   add_options(arguments, store, options);
   const fuse_lowlevel_ops ops = operations();
@@ -124,7 +126,9 @@ void serve(const Store& store, const MountOptions& options, Log& log, const std:
   if (session == nullptr) throw Error::from_errno(EINVAL, "libfuse refused the options");
   const SignalHandlers handlers(session.get());
   const MountPoint mount_point(session.get(), options.directory);
+  fs.passthrough.attach(session.get(), on_serving);
   run_loop(session.get(), options.threads);
+  fs.passthrough.require_if_asked();
 }
 
 }  // namespace pfcache::fuse

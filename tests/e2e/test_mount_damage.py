@@ -73,13 +73,17 @@ def test_a_damaged_half_fails_with_eio_and_the_rest_is_read(store, mount, captur
         assert (snapshot / "k/0001").read_bytes() == right[1][:half]
         for i in (0, 2, 3):
             assert (snapshot / f"pages/{i:04}").read_bytes() == right[i]
-    # Whatever of the damaged page can be read at all is right.
-    fd = os.open(snapshot / "pages/0001", os.O_RDONLY)
+
+
+@pytest.mark.parametrize("options", [["passthrough=off"], ["hot=none"]], ids=" ".join)
+def test_a_damaged_page_fails_every_read_when_the_daemon_is_asked(store, mount, captured, options):
+    digest, digests, right = captured
+    flip_a_bit(blob_file(store, digests[1][1]), None)
+    fd = os.open(mount(store, *options).path / "snap" / digest / "pages/0001", os.O_RDONLY)
     for offset in range(0, len(right[1]), 4096):
-        try:
-            assert os.pread(fd, 4096, offset) == right[1][offset : offset + 4096]
-        except OSError as failure:
-            assert failure.errno == errno.EIO
+        with pytest.raises(OSError) as failure:
+            os.pread(fd, 4096, offset)
+        assert failure.value.errno == errno.EIO
     os.close(fd)
 
 

@@ -9,8 +9,10 @@
 
 using pfcache::Errc;
 using pfcache::Error;
+using pfcache::fuse::HotPlace;
 using pfcache::fuse::MountOptions;
 using pfcache::fuse::parse_mount_options;
+using pfcache::fuse::PassthroughUse;
 
 namespace {
 
@@ -40,7 +42,9 @@ TEST_CASE("a store and a directory are enough") {
   CHECK_FALSE(options.uid);
   CHECK_FALSE(options.gid);
   CHECK(options.umask == 0);
-  CHECK(options.hot_size_bytes == 256U << 20U);
+  CHECK_FALSE(options.hot_size_bytes);
+  CHECK((options.hot == HotPlace::memory));
+  CHECK((options.passthrough == PassthroughUse::automatic));
   CHECK(options.threads == 0);
   CHECK(options.kernel_flags.empty());
 }
@@ -81,15 +85,46 @@ TEST_CASE("a size has a unit or none") {
   CHECK(with("hot_size=17179869183G").hot_size_bytes == std::uint64_t{17179869183} << 30U);
 }
 
+TEST_CASE("hot pages are in memory, in a directory or nowhere") {
+  CHECK((with("hot=/some/dir").hot == HotPlace::directory));
+  CHECK(with("hot=/some/dir").hot_directory == "/some/dir");
+  CHECK((with("hot=none").hot == HotPlace::none));
+  CHECK((with("hot=/some/dir,hot=memory").hot == HotPlace::memory));
+  CHECK(with("hot=/some/dir,hot=memory").hot_directory.empty());
+}
+
+TEST_CASE("passthrough is off, required or as it comes") {
+  CHECK((with("passthrough=off").passthrough == PassthroughUse::off));
+  CHECK((with("passthrough=require").passthrough == PassthroughUse::required));
+  CHECK((with("passthrough=off,passthrough=auto").passthrough == PassthroughUse::automatic));
+}
+
 TEST_CASE("flags of the mount are passed on in order, words for mount(8) are not") {
   const MountOptions options = with("defaults,nosuid,noauto,x-systemd.automount,nodev,_netdev,noatime,x-a=b");
   CHECK(options.kernel_flags == std::vector<std::string>{"nosuid", "nodev", "noatime"});
 }
 
 TEST_CASE("a value that makes no sense is refused by name") {
-  for (const char* bad : {"uid=", "uid=-1", "uid=4294967295", "gid=x", "gid=1 ", "umask=8", "umask=1000",
-                          "umask=", "hot_size=", "hot_size=K", "hot_size=1T", "hot_size=-1", "hot_size=17179869184G",
-                          "hot_size=18446744073709551616", "threads=1025", "threads=0x2", "threads=+1"}) {
+  for (const char* bad : {"uid=",
+                          "uid=-1",
+                          "uid=4294967295",
+                          "gid=x",
+                          "gid=1 ",
+                          "umask=8",
+                          "umask=1000",
+                          "umask=",
+                          "hot=",
+                          "passthrough=",
+                          "passthrough=on",
+                          "hot_size=",
+                          "hot_size=K",
+                          "hot_size=1T",
+                          "hot_size=-1",
+                          "hot_size=17179869184G",
+                          "hot_size=18446744073709551616",
+                          "threads=1025",
+                          "threads=0x2",
+                          "threads=+1"}) {
     const std::string message = refusal({"store", "dir", "-o", bad});
     CHECK_MESSAGE(names(message, std::string_view(bad).substr(0, std::string_view(bad).find('='))), message);
   }

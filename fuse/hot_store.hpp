@@ -1,0 +1,84 @@
+// Pages decoded and verified once, kept as files that the kernel can read and map.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "fuse/hot_backing.hpp"
+#include "fuse/scratch_pool.hpp"
+#include "fuse/single_flight.hpp"
+#include "pfcache/blob_store.hpp"
+
+namespace pfcache::fuse {
+
+/// The plain bytes of what a HotKey names, verified.
+class HotFile {
+ public:
+  HotFile(UniqueFd fd, std::uint64_t size_bytes) noexcept : fd_(std::move(fd)), size_bytes_(size_bytes) {}
+
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  [[nodiscard]] std::uint64_t size_bytes() const noexcept { return size_bytes_; }
+
+ private:
+  UniqueFd fd_;
+  std::uint64_t size_bytes_;
+};
+
+using HotFilePtr = std::shared_ptr<const HotFile>;
+
+struct HotLimits {
+  std::uint64_t bytes = 0;
+  std::size_t files = 0;  ///< each is an open descriptor
+};
+
+/// Least recently used out. Thread-safe. A file in use when it is evicted lives until its last user lets go, be it
+/// here or in the kernel, and files being made aren't counted.
+class HotStore {
+ public:
+  /// What the backing still has is taken over. REQUIRES: `blobs`, `backing` and `log` outlive this object.
+  HotStore(const BlobStore& blobs, HotBacking& backing, const HotLimits& limits, Log& log);
+
+  /// The file, made by one thread however many ask for it. One that is larger than the limit is given but not kept.
+  /// REQUIRES: key.blob_bytes ≤ kMaxBlobBytes. Throws: as BlobStore::get_into; failures aren't kept.
+  [[nodiscard]] HotFilePtr get(const HotKey& key);
+
+  /// True when get() would have nothing to do.
+  [[nodiscard]] bool has(const HotKey& key) const;
+
+  [[nodiscard]] std::uint64_t held_bytes() const;
+  [[nodiscard]] std::uint64_t limit_bytes() const noexcept { return limits_.bytes; }
+
+ private:
+  // Without a file: one that an earlier process left and nobody has checked.
+  struct Entry {
+    HotKey key;
+    HotFilePtr file;
+  };
+  using Entries = std::list<Entry>;
+
+  [[nodiscard]] HotFilePtr find(const HotKey& key);
+  [[nodiscard]] HotFilePtr make(const HotKey& key);
+  void decode(const HotKey& key, std::span<std::byte> out) const;
+  [[nodiscard]] UniqueFd store(const HotKey& key, std::span<const std::byte> bytes);
+  void keep(const HotKey& key, HotFilePtr file);
+  void drop(Entries& dropped);
+
+  const BlobStore& blobs_;
+  HotBacking& backing_;
+  const std::unique_ptr<HotBacking> memory_;  // for when the backing is full or broken
+  const HotLimits limits_;
+  Log& log_;
+  ScratchPool scratch_;
+  SingleFlight<HotKey, HotFilePtr, HotKeyHash> flights_;
+  mutable std::mutex mutex_;
+  bool has_told_of_backing_ = false;  // guarded by mutex_, as all below
+  std::uint64_t held_bytes_ = 0;
+  Entries entries_;  // last used first
+  std::unordered_map<HotKey, Entries::iterator, HotKeyHash> index_;
+};
+
+}  // namespace pfcache::fuse
