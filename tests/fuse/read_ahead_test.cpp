@@ -21,7 +21,7 @@ std::vector<PageEntry> many_pages() {
   std::vector<PageEntry> pages;
   for (std::uint32_t i = 0; i < kPages; ++i) {
     const auto byte = static_cast<std::uint8_t>(i);
-    pages.push_back({i, digest_of(byte), digest_of(byte)});
+    pages.push_back({PageIndex{i}, digest_of(byte), digest_of(byte)});
   }
   return pages;
 }
