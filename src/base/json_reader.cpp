@@ -143,6 +143,8 @@ std::vector<std::uint32_t> JsonArray::u32s() const {
 }
 
 JsonDocument::JsonDocument(std::string_view text, std::string_view name) : name_(name) {
+  // simdjson copies from the text even when there is none.
+  if (text.empty()) throw Error(Errc::malformed, fmt::format("{}: not JSON: empty", name));
   const auto error = parser_.parse(text.data(), text.size()).get(root_);
   if (error != simdjson::SUCCESS) {
     const std::string_view field = error == simdjson::NUMBER_ERROR ? field_of_huge_integer(text) : std::string_view();

@@ -142,5 +142,11 @@ TEST_CASE("a value that is quoted in a message is cut short") {
   CHECK(refusal_of(text, [](const JsonObject& o) { std::ignore = o.u32("n"); }).size() < 300);
 }
 
+TEST_CASE("no text at all is refused as any other that is not JSON") {
+  for (const std::string_view text : {std::string_view(), std::string_view("")}) {
+    CHECK_THROWS_WITH_AS(JsonDocument(text, "it"), "it: not JSON: empty: malformed", Error);
+  }
+}
+
 }  // namespace
 }  // namespace pfcache::test

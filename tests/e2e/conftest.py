@@ -16,6 +16,12 @@ MOUNT = BUILD / "fuse" / "mount.pfcache"
 DATA = REPO / "tests" / "data"
 
 
+def build_option(name):
+    """What an option of the build was set to."""
+    options = json.loads((BUILD / "meson-info" / "intro-buildoptions.json").read_text())
+    return next(option["value"] for option in options if option["name"] == name)
+
+
 # Whoever runs the tests in the background may have had these ignored, which programs inherit and ours respect.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -54,10 +54,13 @@ class Served:
         return {name: int(value) for name, value in (line.split(": ") for line in lines)}
 
     def kill(self):
-        """As a crash: nothing is cleaned up, the mount is dead."""
+        """As a crash: nothing is cleaned up, the mount is dead. Readers need a moment to see it and let go."""
         os.kill(self.daemon(), 9)
         self.process.wait(60)
-        subprocess.run(["umount", str(self.path)], check=True, timeout=60)
+        deadline = time.monotonic() + 20
+        while subprocess.run(["umount", str(self.path)], timeout=60).returncode != 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 class Mapping:

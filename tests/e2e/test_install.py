@@ -1,12 +1,11 @@
 """The library and the tools work from where `meson install` puts them."""
 
-import json
 import os
 import subprocess
 
 import pytest
 
-from conftest import BUILD, DATA
+from conftest import BUILD, DATA, build_option
 
 PROGRAM = r"""
 #include <pfcache/error.hpp>
@@ -58,8 +57,7 @@ def test_the_tools_run_from_there(prefix, tmp_path):
 
 
 def test_a_program_builds_against_it_by_pkg_config_and_catches_its_errors(prefix, tmp_path):
-    options = json.loads((BUILD / "meson-info" / "intro-buildoptions.json").read_text())
-    sanitize = next(option["value"] for option in options if option["name"] == "b_sanitize")
+    sanitize = build_option("b_sanitize")
     # A sanitizer's library needs it in the program too, from the same compiler.
     compiler = ["g++"] if sanitize == "none" else ["clang++", f"-fsanitize={sanitize}"]
     (pc,) = prefix.rglob("pfcache.pc")
