@@ -24,7 +24,8 @@ trap 'exit 130' INT TERM
 say "Install what is needed, build"
 packaging/install-deps.sh demo
 [ -f "$build/build.ninja" ] || meson setup "$build" >"$work/setup.log" || { cat "$work/setup.log"; exit 1; }
-ninja -C "$build" src/cli/pfcache fuse/mount.pfcache | tail -n 1
+ninja -C "$build" src/cli/pfcache fuse/mount.pfcache >"$work/build.log" || { cat "$work/build.log"; exit 1; }
+tail -n 1 "$work/build.log"
 PATH="$(cd "$build" && pwd)/src/cli:$(cd "$build" && pwd)/fuse:$PATH"
 
 export PFCACHE_STORE="$work/store"
