@@ -1,11 +1,9 @@
-// Small tools of the benchmarks: time, medians, a table.
+// Small tools of the benchmarks: time, and medians.
 #pragma once
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <string>
+#include <cstddef>
 #include <vector>
 
 namespace pfcache::bench {
@@ -24,22 +22,21 @@ template <typename Work>
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-struct Row {
-  std::string what;
-  std::string ours;
-  std::string theirs;
-  double ratio = 0;
-  std::string bar;
-  bool met = false;
-};
-
-inline void print_table(const std::string& other_side, const std::vector<Row>& rows) {
-  constexpr auto kFormat = "{:<44} {:>14} {:>16} {:>9} {:>10}  {}\n";
-  fmt::print(kFormat, "what", "ours", other_side, "ratio", "bar", "met");
-  for (const Row& row : rows) {
-    fmt::print(kFormat, row.what, row.ours, row.theirs, fmt::format("{:.2f}", row.ratio), row.bar,
-               row.met ? "yes" : "NO");
-  }
+/// GHz of the core that runs this, from a chain of additions that each take one cycle.
+[[nodiscard]] inline double clock_ghz() {
+  constexpr std::size_t kAdditions = 50'000'000;
+  std::size_t sum = 1;
+  const double seconds = seconds_of([&] {
+    for (std::size_t i = 0; i < kAdditions / 10; ++i) {
+      // Ten in a row, so that the loop around them is free beside them.
+#pragma GCC unroll 10
+      for (int step = 0; step < 10; ++step) {
+        sum += sum;
+        __asm__ volatile("" : "+r"(sum));
+      }
+    }
+  });
+  return static_cast<double>(kAdditions) / seconds / 1e9;
 }
 
 }  // namespace pfcache::bench

@@ -1,11 +1,12 @@
 #include "bench/pf_core_way.hpp"
 
 #include <fcntl.h>
+#include <sodium.h>
 #include <unistd.h>
 #include <zstd.h>
 
+#include <array>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -74,7 +75,7 @@ std::filesystem::path PfCoreWay::path_of(const Digest& digest) const {
 }
 
 Digest PfCoreWay::put(std::span<const std::byte> bytes) {
-  const Digest digest = sha256(bytes);
+  const Digest digest = hash(bytes);
   const std::filesystem::path path = path_of(digest);
   std::filesystem::create_directories(path.parent_path());
   const std::vector<std::byte> encoded = encode(bytes);
@@ -85,11 +86,31 @@ Digest PfCoreWay::put(std::span<const std::byte> bytes) {
 }
 
 std::vector<std::byte> PfCoreWay::get(const Digest& digest) const {
-  std::ifstream file(path_of(digest), std::ios::binary);
-  const std::vector<char> stored((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  std::vector<std::byte> plain = decode(std::as_bytes(std::span(stored)));
-  if (sha256(plain) != digest) throw std::runtime_error("a blob is not what it was");
+  const std::filesystem::path path = path_of(digest);
+  std::vector<std::byte> stored(std::filesystem::file_size(path));
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(reinterpret_cast<char*>(stored.data()), static_cast<std::streamsize>(stored.size()))) {
+    throw std::runtime_error("cannot read " + path.native());
+  }
+  std::vector<std::byte> plain = decode(stored);
+  if (hash(plain) != digest) throw std::runtime_error("a blob is not what it was");
   return plain;
+}
+
+std::vector<Digest> PfCoreWay::list() const {
+  std::vector<Digest> found;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root_)) {
+    if (entry.path().extension() == ".zst") found.push_back(Digest::parse(entry.path().stem().native()));
+  }
+  return found;
+}
+
+Digest PfCoreWay::hash(std::span<const std::byte> bytes) const {
+  if (hash_ == HashBy::sha_instructions) return sha256(bytes);
+  std::array<std::byte, Digest::kSizeBytes> out;
+  crypto_hash_sha256(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
+                     bytes.size());
+  return Digest(out);
 }
 
 }  // namespace pfcache::bench
