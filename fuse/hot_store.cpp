@@ -69,10 +69,7 @@ void HotStore::decode(const HotKey& key, std::span<std::byte> out) const {
     requests[i].digest = key.digests.at(i);
     requests[i].out = out.subspan(i * key.blob_bytes, key.blob_bytes);
   }
-  blobs_.get_many(requests);
-  for (const GetRequest& request : requests) {
-    if (request.failure) throw Error(*request.failure);
-  }
+  blobs_.get_all(requests);
 }
 
 // A backing that is full or was taken away is no reason not to serve what has been decoded.

@@ -102,6 +102,9 @@ class BlobStore {
   /// Throws: nothing that concerns a single blob.
   virtual void get_many(std::span<GetRequest> requests) const;
 
+  /// As get_many, for those who need them all. Throws: the first failure, in the order of the requests.
+  void get_all(std::span<GetRequest> requests) const;
+
   /// The blob, whose size is not known but at most `limit_bytes`. Throws: as get_into, and Errc::too_large.
   [[nodiscard]] virtual std::vector<std::byte> get(const Digest& digest,
                                                    std::uint64_t limit_bytes = kMaxBlobBytes) const = 0;

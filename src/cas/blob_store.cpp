@@ -38,6 +38,13 @@ void BlobStore::get_many(std::span<GetRequest> requests) const {
   }
 }
 
+void BlobStore::get_all(std::span<GetRequest> requests) const {
+  get_many(requests);
+  for (const GetRequest& request : requests) {
+    if (request.failure) throw Error(*request.failure);
+  }
+}
+
 std::uint64_t BlobStore::physical_bytes() const {
   std::uint64_t total_bytes = 0;
   for_each([&](const Digest&, const BlobInfo& info) { total_bytes += info.stored_bytes; });

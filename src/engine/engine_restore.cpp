@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/buffer_pool.hpp"
 #include "base/parallel.hpp"
 #include "engine/dest_file.hpp"
 #include "engine/file_record.hpp"
@@ -13,6 +14,7 @@
 #include "engine/state_pager.hpp"
 #include "engine/state_writer.hpp"
 #include "pfcache/engine_file.hpp"
+#include "snapshot/blob_groups.hpp"
 
 namespace pfcache {
 namespace {
@@ -65,21 +67,44 @@ class Restorer {
       : blobs_(blobs), pages_(pages), layout_(layout), geometry_(geometry), writer_(writer), options_(options) {}
 
   void run() {
-    parallel_for(pages_.size(), options_.threads, options_.stop, [this](std::size_t i) {
-      const auto ix = static_cast<std::uint32_t>(i);
-      std::vector<std::byte> page(geometry_.page_bytes());
-      blobs_.get_into(pages_[ix].k, page);
-      writer_.write_k(ix, page);
-      if (layout_.streams[geometry_.span_of(ix).stream].v_transposed) return;
-      blobs_.get_into(pages_[ix].v, page);
-      writer_.write_v(ix, page);
-    });
+    std::vector<Half> halves;
+    for (std::uint32_t ix = 0; ix < pages_.size(); ++ix) {
+      halves.push_back({ix, pages_[ix].k, &StateWriter::write_k});
+      if (!is_transposed(ix)) halves.push_back({ix, pages_[ix].v, &StateWriter::write_v});
+    }
+    parallel_groups(halves.size(), geometry_.page_bytes(), options_.threads, options_.stop,
+                    [&](std::size_t first, std::size_t count) {
+                      restore_halves(std::span<const Half>(halves).subspan(first, count));
+                    });
     for (std::uint32_t stream = 0; stream < layout_.streams.size(); ++stream) {
       if (layout_.streams[stream].v_transposed) restore_transposed(stream);
     }
   }
 
  private:
+  // The K or the V of a page, and how it gets into the file.
+  struct Half {
+    std::uint32_t ix;
+    Digest digest;
+    void (StateWriter::*write)(std::uint32_t ix, std::span<const std::byte> page) const;
+  };
+
+  [[nodiscard]] bool is_transposed(std::uint32_t ix) const {
+    return layout_.streams[geometry_.span_of(ix).stream].v_transposed;
+  }
+
+  void restore_halves(std::span<const Half> halves) {
+    const std::uint64_t page_bytes = geometry_.page_bytes();
+    buffers_.with(halves.size() * page_bytes, [&](std::span<std::byte> room) {
+      std::vector<GetRequest> requests;
+      for (std::size_t i = 0; i < halves.size(); ++i) {
+        requests.push_back({halves[i].digest, room.subspan(i * page_bytes, page_bytes), {}});
+      }
+      blobs_.get_all(requests);
+      for (std::size_t i = 0; i < halves.size(); ++i) (writer_.*halves[i].write)(halves[i].ix, requests[i].out);
+    });
+  }
+
   void restore_transposed(std::uint32_t stream) {
     const std::uint32_t end = geometry_.first_page(stream + 1);
     std::uint32_t count = 0;
@@ -92,8 +117,12 @@ class Restorer {
   void restore_strip(std::uint32_t first_ix, std::uint32_t count) {
     const std::uint64_t page_bytes = geometry_.page_bytes();
     strip_.resize(count * page_bytes);
-    parallel_for(count, options_.threads, options_.stop, [&](std::size_t i) {
-      blobs_.get_into(pages_[first_ix + i].v, std::span(strip_).subspan(i * page_bytes, page_bytes));
+    parallel_groups(count, page_bytes, options_.threads, options_.stop, [&](std::size_t first, std::size_t n) {
+      std::vector<GetRequest> requests;
+      for (std::size_t i = first; i < first + n; ++i) {
+        requests.push_back({pages_[first_ix + i].v, std::span(strip_).subspan(i * page_bytes, page_bytes), {}});
+      }
+      blobs_.get_all(requests);
     });
     parallel_for(geometry_.meta().n_layers, options_.threads, options_.stop,
                  [&](std::size_t layer) { writer_.write_v_transposed(first_ix, layer, strip_); });
@@ -105,6 +134,7 @@ class Restorer {
   const StateGeometry& geometry_;
   const StateWriter& writer_;
   const RestoreOptions& options_;
+  BufferPool buffers_;
   std::vector<std::byte> strip_;
 };
 

@@ -82,14 +82,6 @@ std::vector<LogicalSeq> rewrite_seqs(std::vector<LogicalSeq> seqs, const std::ve
   return seqs;
 }
 
-/// As BlobStore::get_many, for those who need them all. Throws: the first failure.
-void get_all(const BlobStore& blobs, std::span<GetRequest> requests) {
-  blobs.get_many(requests);
-  for (const GetRequest& request : requests) {
-    if (request.failure) throw Error(*request.failure);
-  }
-}
-
 /// Decodes window after window of pages on all threads and hands them to the pager, counting them in `restored`.
 class PageFeed {
  public:
@@ -125,7 +117,7 @@ class PageFeed {
                         const PageEntry& page = placements[i / 2].page;
                         requests.push_back({i % 2 == 0 ? page.k : page.v, half(i), {}});
                       }
-                      get_all(blobs_, requests);
+                      blobs_.get_all(requests);
                     });
   }
 

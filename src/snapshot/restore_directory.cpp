@@ -7,11 +7,13 @@
 #include <cerrno>
 #include <vector>
 
+#include "base/buffer_pool.hpp"
 #include "base/bytes.hpp"
 #include "base/parallel.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/page_files.hpp"
 #include "pfcache/unique_fd.hpp"
+#include "snapshot/blob_groups.hpp"
 #include "snapshot/manifest_blob.hpp"
 #include "snapshot/temp_tree.hpp"
 
@@ -39,11 +41,18 @@ void write_file(const fs::path& path, std::span<const std::byte> bytes) {
   if (::close(fd.release()) != 0) throw Error::from_last_errno(fmt::format("cannot write '{}'", path.native()));
 }
 
-void write_page(const BlobStore& blobs, const PageEntry& page, std::uint64_t page_bytes, const fs::path& pages_dir) {
-  std::vector<std::byte> bytes(2 * page_bytes);
-  blobs.get_into(page.k, std::span(bytes).first(page_bytes));
-  blobs.get_into(page.v, std::span(bytes).last(page_bytes));
-  write_file(pages_dir / page_file_name(page.ix), bytes);
+/// Reads some pages together and writes each to its file.
+void write_pages(const BlobStore& blobs, std::span<const PageEntry> pages, std::uint64_t page_bytes,
+                 std::span<std::byte> room, const fs::path& pages_dir) {
+  std::vector<GetRequest> requests;
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    requests.push_back({pages[i].k, room.subspan(2 * i * page_bytes, page_bytes), {}});
+    requests.push_back({pages[i].v, room.subspan((2 * i + 1) * page_bytes, page_bytes), {}});
+  }
+  blobs.get_all(requests);
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    write_file(pages_dir / page_file_name(pages[i].ix), room.subspan(2 * i * page_bytes, 2 * page_bytes));
+  }
 }
 
 }  // namespace
@@ -61,8 +70,13 @@ RestoreResult restore_directory(const BlobStore& blobs, const Digest& manifest_d
   if (::mkdir(pages_dir.c_str(), 0777) != 0) {
     throw Error::from_last_errno(fmt::format("cannot create directory '{}'", pages_dir.native()));
   }
-  parallel_for(pages.size(), options.threads, options.stop,
-               [&](std::size_t i) { write_page(blobs, pages[i], page_bytes, pages_dir); });
+  BufferPool buffers;
+  parallel_groups(pages.size(), 2 * page_bytes, options.threads, options.stop,
+                  [&](std::size_t first, std::size_t count) {
+                    buffers.with(2 * page_bytes * count, [&](std::span<std::byte> room) {
+                      write_pages(blobs, std::span(pages).subspan(first, count), page_bytes, room, pages_dir);
+                    });
+                  });
   write_file(tree.path() / "manifest.json", as_bytes(json));
   throw_if_stopped(options.stop);
   tree.commit();

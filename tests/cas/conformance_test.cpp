@@ -267,6 +267,26 @@ TEST_CASE_TEMPLATE("many blobs put and got at once are as those put and got one 
   }
 }
 
+TEST_CASE_TEMPLATE("get_all gives every blob, or throws the first failure", Fixture, InMemory, OnDiskAutomatic,
+                   OnDiskZstd19, OnDiskRaw) {
+  Fixture fixture;
+  BlobStore& store = fixture.store;
+  const Bytes blob = compressible_bytes(5000, 1);
+  Bytes first(blob.size());
+  Bytes last(blob.size());
+  Bytes other(9);
+  std::vector<GetRequest> requests = {{store.put(blob).digest, first, {}}, {sha256(blob), last, {}}};
+  store.get_all(requests);
+  CHECK(first == blob);
+  CHECK(last == blob);
+
+  const Digest absent = sha256(bytes_of("nobody"));
+  std::vector<GetRequest> broken = {{sha256(blob), first, {}}, {absent, other, {}}, {sha256(blob), other, {}}};
+  const Failure failure = failure_of([&] { store.get_all(broken); });
+  CHECK(failure.code == Errc::not_found);
+  CHECK(failure.what.find(absent.hex()) != std::string::npos);
+}
+
 TEST_CASE_TEMPLATE("of many blobs got at once one that fails does not touch the others", Fixture, InMemory,
                    OnDiskAutomatic, OnDiskZstd19, OnDiskRaw) {
   Fixture fixture;
