@@ -57,10 +57,10 @@ class BlobBatch {
   virtual ~BlobBatch();
 
   /// Adds blobs, and fills `results[i]` for `blobs[i]`. One that the store holds intact is left as it is; one that it
-  /// holds damaged is replaced. None is visible to readers before commit(). Many at once are hashed together, which is
-  /// several times faster than one by one.
-  /// REQUIRES: as many results as blobs.
-  /// Throws: Errc::too_large above kMaxBlobBytes; system errors (ENOSPC, EROFS, …).
+  /// holds damaged is replaced. (A directory store compares what it holds; for ten minutes it then believes a file that
+  /// was neither written to nor failed a read since.) None is visible to readers before commit(). Many at once are
+  /// hashed together, which is several times faster than one by one. REQUIRES: as many results as blobs. Throws:
+  /// Errc::too_large above kMaxBlobBytes; system errors (ENOSPC, EROFS, …).
   virtual void put_many(std::span<const std::span<const std::byte>> blobs, std::span<PutResult> results,
                         const BlobHint& hint) = 0;
 
@@ -75,8 +75,8 @@ class BlobBatch {
 /// One blob wanted of get_many.
 struct GetRequest {
   Digest digest;
-  std::span<std::byte> out;            ///< room for exactly the blob
-  std::optional<Error> failure;        ///< set when it could not be given: as what get_into throws
+  std::span<std::byte> out;      ///< room for exactly the blob
+  std::optional<Error> failure;  ///< set when it could not be given: as what get_into throws
 };
 
 class BlobStore {
@@ -97,8 +97,8 @@ class BlobStore {
   /// this digest; system errors.
   virtual void get_into(const Digest& digest, std::span<std::byte> out) const = 0;
 
-  /// Fills the `out` of every request, as get_into does for one; hashing them together is several times faster. A request
-  /// that fails has its `failure` set, and nothing is to be read from its `out`; the others are not affected.
+  /// Fills the `out` of every request, as get_into does for one; hashing them together is several times faster. A
+  /// request that fails has its `failure` set, and nothing is to be read from its `out`; the others are not affected.
   /// Throws: nothing that concerns a single blob.
   virtual void get_many(std::span<GetRequest> requests) const;
 

@@ -127,7 +127,7 @@ std::optional<StoredFile> open_stored_file(const Directory& directory, const std
   if (::fstat(fd->get(), &st) != 0)
     throw Error::from_last_errno(fmt::format("cannot stat '{}'", directory.path_of(name)));
   if (!S_ISREG(st.st_mode)) return std::nullopt;
-  return StoredFile{std::move(*fd), static_cast<std::uint64_t>(st.st_size), directory.path_of(name)};
+  return StoredFile{std::move(*fd), static_cast<std::uint64_t>(st.st_size), directory.path_of(name), stamp_of(st)};
 }
 
 }  // namespace pfcache

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <memory>
 
 #include "base/directory.hpp"
 #include "cas/planes_codec.hpp"
+#include "cas/scratch.hpp"
 #include "cas/zstd_codec.hpp"
 #include "pfcache/error.hpp"
 
@@ -59,32 +59,26 @@ EncodedBlob encode_zstd(std::span<const std::byte> plain, EncodingPolicy policy)
   return EncodedBlob::owned(Encoding::zstd, zstd_encode(plain, level));
 }
 
-// The bytes of a compressed file.
-struct StoredBytes {
-  std::unique_ptr<std::byte[]> memory;
-  std::span<const std::byte> bytes;
-};
-
-// Reads a file that decodes to at most `plain_bytes`, and so has at most `max_bytes`.
-StoredBytes load(const StoredFile& file, std::uint64_t plain_bytes, std::uint64_t max_bytes, Errc reason) {
+// Calls `use` with the bytes of a file that decodes to at most `plain_bytes`, and so has at most `max_bytes`.
+template <typename Use>
+auto with_stored(const StoredFile& file, std::uint64_t plain_bytes, std::uint64_t max_bytes, Errc reason, Use&& use) {
   if (file.size_bytes > max_bytes) {
     throw Error(reason, fmt::format("blob file '{}': expected at most {} stored bytes for {} plain ones, found {}",
                                     file.path, max_bytes, plain_bytes, file.size_bytes));
   }
-  auto memory = std::make_unique_for_overwrite<std::byte[]>(file.size_bytes);
-  const std::span<std::byte> bytes(memory.get(), file.size_bytes);
-  read_stored(file, bytes);
-  return {std::move(memory), bytes};
+  const Scratch stored(file.size_bytes);
+  read_stored(file, stored.bytes());
+  return use(std::span<const std::byte>(stored.bytes()));
 }
 
 void decode_zstd_into(const StoredFile& file, std::span<std::byte> out) {
-  const auto stored = load(file, out.size(), zstd_max_stored_bytes(out.size()), Errc::damaged);
-  zstd_decode_into(stored.bytes, out, file.path);
+  with_stored(file, out.size(), zstd_max_stored_bytes(out.size()), Errc::damaged,
+              [&](auto stored) { zstd_decode_into(stored, out, file.path); });
 }
 
 std::vector<std::byte> decode_zstd(const StoredFile& file, std::uint64_t limit_bytes) {
-  const auto stored = load(file, limit_bytes, zstd_max_stored_bytes(limit_bytes), Errc::too_large);
-  return zstd_decode(stored.bytes, limit_bytes, file.path);
+  return with_stored(file, limit_bytes, zstd_max_stored_bytes(limit_bytes), Errc::too_large,
+                     [&](auto stored) { return zstd_decode(stored, limit_bytes, file.path); });
 }
 
 template <std::size_t kWidth>
@@ -94,21 +88,23 @@ EncodedBlob encode_planes(std::span<const std::byte> plain, EncodingPolicy /*pol
 
 template <std::size_t kWidth>
 void decode_planes_into(const StoredFile& file, std::span<std::byte> out) {
-  const auto stored = load(file, out.size(), planes_max_stored_bytes(kWidth, out.size()), Errc::damaged);
-  planes_decode_into(stored.bytes, kWidth, out, file.path);
+  with_stored(file, out.size(), planes_max_stored_bytes(kWidth, out.size()), Errc::damaged,
+              [&](auto stored) { planes_decode_into(stored, kWidth, out, file.path); });
 }
 
 template <std::size_t kWidth>
 std::vector<std::byte> decode_planes(const StoredFile& file, std::uint64_t limit_bytes) {
-  const auto stored = load(file, limit_bytes, planes_max_stored_bytes(kWidth, limit_bytes), Errc::too_large);
-  const std::uint64_t plain_bytes = planes_plain_bytes(stored.bytes, kWidth, file.path);
-  if (plain_bytes > limit_bytes) {
-    throw Error(Errc::too_large, fmt::format("blob file '{}': expected at most {} bytes, found {}", file.path,
-                                             limit_bytes, plain_bytes));
-  }
-  std::vector<std::byte> out(plain_bytes);
-  planes_decode_into(stored.bytes, kWidth, out, file.path);
-  return out;
+  return with_stored(file, limit_bytes, planes_max_stored_bytes(kWidth, limit_bytes), Errc::too_large,
+                     [&](auto stored) {
+                       const std::uint64_t plain_bytes = planes_plain_bytes(stored, kWidth, file.path);
+                       if (plain_bytes > limit_bytes) {
+                         throw Error(Errc::too_large, fmt::format("blob file '{}': expected at most {} bytes, found {}",
+                                                                  file.path, limit_bytes, plain_bytes));
+                       }
+                       std::vector<std::byte> out(plain_bytes);
+                       planes_decode_into(stored, kWidth, out, file.path);
+                       return out;
+                     });
 }
 
 constexpr std::array kCodecs = {

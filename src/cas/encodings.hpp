@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cas/verified_files.hpp"
 #include "pfcache/blob_store.hpp"
 #include "pfcache/fs_blob_store.hpp"
 #include "pfcache/unique_fd.hpp"
@@ -21,6 +22,7 @@ struct StoredFile {
   UniqueFd fd;
   std::uint64_t size_bytes = 0;
   std::string path;  ///< for messages
+  FileStamp stamp;
 };
 
 /// A blob's bytes as they go into its file: owned, or the caller's own bytes when they are kept as they are.

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 
 #include "cas/encodings.hpp"
 #include "cas/limits.hpp"
+#include "cas/scratch.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/sha256.hpp"
 
@@ -17,15 +17,14 @@ namespace {
 
 // True when the file holds exactly `bytes`. They carry the digest already, so comparing them needs no second hash.
 bool holds(const Codec& codec, const StoredFile& file, std::span<const std::byte> bytes) {
-  const auto memory = std::make_unique_for_overwrite<std::byte[]>(bytes.size());
-  const std::span<std::byte> found(memory.get(), bytes.size());
+  const Scratch found(bytes.size());
   try {
-    codec.decode_into(file, found);
+    codec.decode_into(file, found.bytes());
   } catch (const Error& error) {
     if (error.code() == Errc::damaged) return false;
     throw;
   }
-  return bytes.empty() || std::memcmp(found.data(), bytes.data(), bytes.size()) == 0;
+  return bytes.empty() || std::memcmp(found.bytes().data(), bytes.data(), bytes.size()) == 0;
 }
 
 }  // namespace
@@ -79,13 +78,22 @@ FsBlobBatch::Held FsBlobBatch::look_at_store(const Digest& digest, std::span<con
   for (const Codec& codec : codecs()) {
     const auto file = open_stored_file(*shard, blob_file_name(digest, codec));
     if (!file) continue;
-    if (holds(codec, *file, bytes)) {
+    if (is_intact(digest, codec, *file, bytes)) {
       held.intact_bytes = file->size_bytes;
     } else {
       held.damaged.push_back(&codec);
     }
   }
   return held;
+}
+
+bool FsBlobBatch::is_intact(const Digest& digest, const Codec& codec, const StoredFile& file,
+                            std::span<const std::byte> bytes) {
+  const std::int64_t now_ns = stamp_clock_ns();
+  if (verified_.contains(digest, file.stamp, now_ns)) return true;
+  if (!holds(codec, file, bytes)) return false;
+  verified_.add(digest, file.stamp, now_ns);
+  return true;
 }
 
 FsBlobBatch::Pending FsBlobBatch::write_pending(const Digest& digest, const EncodedBlob& blob) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cas/blob_files.hpp"
+#include "cas/verified_files.hpp"
 #include "pfcache/blob_store.hpp"
 #include "pfcache/fs_blob_store.hpp"
 
@@ -25,7 +26,8 @@ namespace pfcache {
 ///   another: two writers doing that with different encodings could each remove what the other had made.
 class FsBlobBatch final : public BlobBatch {
  public:
-  FsBlobBatch(BlobDirectories& directories, EncodingPolicy policy) : directories_(directories), policy_(policy) {}
+  FsBlobBatch(BlobDirectories& directories, VerifiedFiles& verified, EncodingPolicy policy)
+      : directories_(directories), verified_(verified), policy_(policy) {}
 
   void put_many(std::span<const std::span<const std::byte>> blobs, std::span<PutResult> results,
                 const BlobHint& hint) override;
@@ -46,10 +48,13 @@ class FsBlobBatch final : public BlobBatch {
   [[nodiscard]] PutResult put_hashed(const Digest& digest, std::span<const std::byte> bytes, const BlobHint& hint);
   [[nodiscard]] std::optional<PutResult> find_done(const Digest& digest);
   [[nodiscard]] Held look_at_store(const Digest& digest, std::span<const std::byte> bytes);
+  [[nodiscard]] bool is_intact(const Digest& digest, const Codec& codec, const StoredFile& file,
+                               std::span<const std::byte> bytes);
   [[nodiscard]] Pending write_pending(const Digest& digest, const EncodedBlob& blob);
   [[nodiscard]] PutResult finish(const PutResult& result, std::vector<Pending> written);
 
   BlobDirectories& directories_;
+  VerifiedFiles& verified_;
   const EncodingPolicy policy_;
   std::mutex mutex_;
   // All below are guarded by mutex_.

@@ -32,7 +32,7 @@ void require_digest(const Digest& expected, std::span<const std::byte> bytes, co
 
 // Calls `read(codec, file)` for the files of `digest`, one encoding after the other, until one succeeds.
 template <typename Read>
-void read_any(BlobDirectories& directories, const Digest& digest, Read&& read) {
+void read_any(BlobDirectories& directories, VerifiedFiles& verified, const Digest& digest, Read&& read) {
   std::optional<Error> failure;
   for (int look = 0; look < kLooks; ++look) {
     const Directory* shard = directories.find(shard_of(digest));
@@ -43,6 +43,7 @@ void read_any(BlobDirectories& directories, const Digest& digest, Read&& read) {
       try {
         return read(codec, *file);
       } catch (const Error& error) {
+        verified.forget(digest);
         // Damage is told only when nothing else stood in the way of reading an intact file.
         if (!failure || failure->code() == Errc::damaged) failure.emplace(error);
       }
@@ -88,6 +89,7 @@ struct FsBlobStore::Impl {
   Impl(const Directory& root, EncodingPolicy chosen) : directories(root), policy(chosen) {}
 
   BlobDirectories directories;
+  VerifiedFiles verified;
   EncodingPolicy policy;
 };
 
@@ -99,11 +101,11 @@ FsBlobStore::FsBlobStore(const Directory& root, EncodingPolicy policy) : impl_(s
 FsBlobStore::~FsBlobStore() = default;
 
 std::unique_ptr<BlobBatch> FsBlobStore::begin_batch() {
-  return std::make_unique<FsBlobBatch>(impl_->directories, impl_->policy);
+  return std::make_unique<FsBlobBatch>(impl_->directories, impl_->verified, impl_->policy);
 }
 
 void FsBlobStore::get_into(const Digest& digest, std::span<std::byte> out) const {
-  read_any(impl_->directories, digest, [&](const Codec& codec, const StoredFile& file) {
+  read_any(impl_->directories, impl_->verified, digest, [&](const Codec& codec, const StoredFile& file) {
     codec.decode_into(file, out);
     require_digest(digest, out, file.path);
   });
@@ -132,7 +134,7 @@ void FsBlobStore::get_many(std::span<GetRequest> requests) const {
 
 std::vector<std::byte> FsBlobStore::get(const Digest& digest, std::uint64_t limit_bytes) const {
   std::vector<std::byte> bytes;
-  read_any(impl_->directories, digest, [&](const Codec& codec, const StoredFile& file) {
+  read_any(impl_->directories, impl_->verified, digest, [&](const Codec& codec, const StoredFile& file) {
     bytes = codec.decode(file, std::min(limit_bytes, kMaxBlobBytes));
     require_digest(digest, bytes, file.path);
   });

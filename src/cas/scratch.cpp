@@ -1,5 +1,7 @@
 #include "cas/scratch.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace pfcache {
@@ -14,21 +16,32 @@ struct Kept {
   std::unique_ptr<std::byte[]> memory;
 };
 
-thread_local Kept kept;
+// As many as are ever in use at once: a file's bytes, the planes made of them, and the blob that these make.
+thread_local std::array<Kept, 3> kept;
 
 }  // namespace
 
-Scratch::Scratch(std::size_t size_bytes)
-    : size_bytes_(size_bytes), capacity_bytes_(std::exchange(kept.capacity_bytes, 0)), memory_(std::move(kept.memory)) {
-  if (capacity_bytes_ >= size_bytes_ && memory_) return;
-  memory_ = std::make_unique_for_overwrite<std::byte[]>(size_bytes_);
-  capacity_bytes_ = size_bytes_;
+Scratch::Scratch(std::size_t size_bytes) : size_bytes_(size_bytes) {
+  // The smallest that suffices, so that a larger one stays for whoever needs it.
+  Kept* best = nullptr;
+  for (Kept& each : kept) {
+    if (!each.memory || each.capacity_bytes < size_bytes) continue;
+    if (best == nullptr || each.capacity_bytes < best->capacity_bytes) best = &each;
+  }
+  if (best != nullptr) {
+    capacity_bytes_ = std::exchange(best->capacity_bytes, 0);
+    memory_ = std::move(best->memory);
+    return;
+  }
+  memory_ = std::make_unique_for_overwrite<std::byte[]>(size_bytes);
+  capacity_bytes_ = size_bytes;
 }
 
 Scratch::~Scratch() {
   if (capacity_bytes_ > kMaxKeptBytes) return;
-  kept.memory = std::move(memory_);
-  kept.capacity_bytes = capacity_bytes_;
+  Kept& smallest = *std::ranges::min_element(kept, {}, &Kept::capacity_bytes);
+  if (smallest.capacity_bytes >= capacity_bytes_) return;
+  smallest = {capacity_bytes_, std::move(memory_)};
 }
 
 }  // namespace pfcache

@@ -1,4 +1,4 @@
-// Working memory of a codec, kept by each thread for its next call.
+// Working memory of this room's functions, kept by each thread for its next call.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace pfcache {
 
-/// Room for `size_bytes`, with whatever is in it. A thread uses one at a time.
+/// Room for `size_bytes`, with whatever is in it. A thread may use several at a time.
 class Scratch {
  public:
   explicit Scratch(std::size_t size_bytes);
@@ -19,7 +19,7 @@ class Scratch {
 
  private:
   std::size_t size_bytes_;
-  std::size_t capacity_bytes_;
+  std::size_t capacity_bytes_ = 0;
   std::unique_ptr<std::byte[]> memory_;
 };
 
