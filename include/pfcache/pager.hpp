@@ -34,6 +34,10 @@ class CachePager {
 
   [[nodiscard]] virtual CacheMeta meta() const = 0;
 
+  /// About how many bytes, K and V together, a capture would copy now; 0 = it can't be told. A capture asks before
+  /// pause(), to have memory ready: a wrong answer costs time or unused memory, nothing else.
+  [[nodiscard]] virtual std::uint64_t expected_bytes() const { return 0; }
+
   /// Stops the engine from changing pages, until resume(). Every pause() that returned is followed by one resume().
   virtual void pause() = 0;
   virtual void resume() = 0;

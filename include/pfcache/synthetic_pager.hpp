@@ -28,6 +28,9 @@ class SyntheticCachePager final : public CachePager {
 
   /// Pages as allocate_pages() grants them come lowest first, skipping those in use.
   [[nodiscard]] CacheMeta meta() const override { return meta_; }
+  [[nodiscard]] std::uint64_t expected_bytes() const override {
+    return pages_.empty() ? 0 : 2 * meta_.page_bytes() * pages_.size();
+  }
   void pause() override { paused_ = true; }
   void resume() override { paused_ = false; }
   [[nodiscard]] std::vector<PageIndex> occupied_pages() const override;

@@ -8,27 +8,12 @@
 #include <vector>
 
 #include "base/parallel.hpp"
+#include "snapshot/page_room.hpp"
 #include "snapshot/page_writer.hpp"
 #include "snapshot/paused_pager.hpp"
 
 namespace pfcache {
 namespace {
-
-/// Room in memory for the K and V of some pages.
-class PageRoom {
- public:
-  PageRoom(std::size_t pages, std::uint64_t page_bytes)
-      : page_bytes_(page_bytes), bytes_(std::make_unique_for_overwrite<std::byte[]>(2 * page_bytes * pages)) {}
-
-  [[nodiscard]] MutablePageView page(std::size_t i) noexcept {
-    std::byte* const k = bytes_.get() + 2 * page_bytes_ * i;
-    return {{k, page_bytes_}, {k + page_bytes_, page_bytes_}};
-  }
-
- private:
-  std::size_t page_bytes_;
-  std::unique_ptr<std::byte[]> bytes_;
-};
 
 /// What a paused pager says it holds: a manifest that lacks the digests.
 PageManifest read_outline(const CachePager& pager) {
@@ -78,7 +63,7 @@ std::optional<std::string> try_resume(PausedPager& paused) {
 class Capture {
  public:
   Capture(CachePager& pager, BlobStore& blobs, const CaptureOptions& options)
-      : pager_(pager), blobs_(blobs), options_(options), paused_(pager) {}
+      : pager_(pager), blobs_(blobs), options_(options), paused_(prepare(pager)) {}
 
   CaptureResult run() {
     outline_ = read_outline(pager_);
@@ -93,9 +78,15 @@ class Capture {
   }
 
  private:
+  // The last thing before the pause.
+  CachePager& prepare(CachePager& pager) {
+    room_.prepare(std::min(pager.expected_bytes(), options_.memory_limit_bytes));
+    return pager;
+  }
+
   CaptureResult run_copied() {
-    PageRoom room(outline_.pages.size(), outline_.meta.page_bytes());
-    const auto views = copy_pages(pager_, outline_.pages, room, options_.stop);
+    room_.require(outline_.pages.size(), outline_.meta.page_bytes());
+    const auto views = copy_pages(pager_, outline_.pages, room_, options_.stop);
     resume_failure_ = try_resume(paused_);
     PageWriter writer(blobs_, outline_.meta);
     writer.put_pages(views, outline_.pages, options_);
@@ -103,11 +94,11 @@ class Capture {
   }
 
   CaptureResult run_streamed(std::size_t window) {
-    PageRoom room(window, outline_.meta.page_bytes());
+    room_.require(window, outline_.meta.page_bytes());
     PageWriter writer(blobs_, outline_.meta);
     for (std::span<PageEntry> rest(outline_.pages); !rest.empty();) {
       const auto entries = rest.first(std::min(window, rest.size()));
-      writer.put_pages(copy_pages(pager_, entries, room, options_.stop), entries, options_);
+      writer.put_pages(copy_pages(pager_, entries, room_, options_.stop), entries, options_);
       rest = rest.subspan(entries.size());
     }
     resume_failure_ = try_resume(paused_);
@@ -117,7 +108,8 @@ class Capture {
   CachePager& pager_;
   BlobStore& blobs_;
   const CaptureOptions& options_;
-  PausedPager paused_;
+  PageRoom room_;
+  PausedPager paused_;  // after the room, which is prepared before the pause
   PageManifest outline_;
   std::optional<std::string> resume_failure_;
 };

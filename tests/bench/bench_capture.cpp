@@ -95,7 +95,8 @@ class Bench {
       fs::create_directories(path / "theirs");
       run_ours(path / "ours");
       run_theirs(path / "theirs", slice);
-      copies_.push_back(time_copy());
+      copies_.push_back(time_copy(false));
+      copies_into_touched_.push_back(time_copy(true));
       fs::remove_all(path);
     }
     print(slice);
@@ -131,11 +132,12 @@ class Bench {
     theirs_.stored_share.push_back(static_cast<double>(store.physical_bytes()) / slice_bytes(slice));
   }
 
-  // Into memory that is as new as what a capture copies to. The pages are copied out by the pager in both cases.
-  double time_copy() {
+  // Into memory that was never touched, or was. The pages are copied out by the pager in both cases.
+  double time_copy(bool touched) {
     const std::uint64_t page_bytes = pager_.meta().page_bytes();
+    const auto room = std::make_unique_for_overwrite<std::byte[]>(2 * page_bytes * arguments_.pages);
+    if (touched) std::memset(room.get(), 0, 2 * page_bytes * arguments_.pages);
     return seconds_of([&] {
-      const auto room = std::make_unique_for_overwrite<std::byte[]>(2 * page_bytes * arguments_.pages);
       std::byte* at = room.get();
       for (std::uint32_t ix = 0; ix < arguments_.pages; ++ix, at += 2 * page_bytes) {
         pager_.read_page({ix}, {{at, page_bytes}, {at + page_bytes, page_bytes}});
@@ -188,8 +190,12 @@ class Bench {
                "pf-core's way", our_share / their_share, Bar::at_most, 1});
     const double pause = median(pauses_);
     const double copy = median(copies_);
-    print_row({"  pause of the engine", fmt::format("{:.1f} ms", pause * 1e3), fmt::format("{:.1f} ms", copy * 1e3),
-               "one copy of its pages", pause / copy, Bar::at_most, kPauseBar});
+    const auto print_pause = [&](const char* what, const char* side, double other) {
+      print_row({what, fmt::format("{:.1f} ms", pause * 1e3), fmt::format("{:.1f} ms", other * 1e3), side,
+                 pause / other, Bar::at_most, kPauseBar});
+    };
+    print_pause("  pause of the engine", "a copy of its pages into fresh memory", copy);
+    print_pause("  pause of the engine", "a copy into memory in use", median(copies_into_touched_));
     const double again = bytes() / median(again_) / 1e6;
     const double hashing = bytes() / median(hash_only_) / 1e6;
     print_row({"  capture of known pages", fmt::format("{:.0f} MB/s", again), fmt::format("{:.0f} MB/s", hashing),
@@ -208,6 +214,7 @@ class Bench {
   std::vector<double> copies_;
   std::vector<double> again_;
   std::vector<double> hash_only_;
+  std::vector<double> copies_into_touched_;
 };
 
 bool parse_number(std::string_view text, std::uint32_t& out) {

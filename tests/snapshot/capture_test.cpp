@@ -336,4 +336,20 @@ TEST_CASE("a stop request that came before the capture keeps it from pausing") {
   CHECK(pager.journal->count("pause") == 0);
 }
 
+TEST_CASE("what the pager expects to be copied is asked before the pause, and may be wrong either way") {
+  MemBlobStore plain;
+  const Digest digest = capture_synthetic(kSmall, 3, 1, plain);
+  for (const std::uint64_t expected : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{1} << 20, ~std::uint64_t{0}}) {
+    CAPTURE(expected);
+    JournalPager pager(kSmall);
+    pager.inner.populate_synthetic(3, 1);
+    pager.expected = expected;
+    MemBlobStore blobs;
+    CaptureOptions options;
+    options.memory_limit_bytes = std::uint64_t{4} << 20;
+    CHECK(capture_cache(pager, blobs, options).digest == digest);
+    CHECK(pager.own_journal.last("expected_bytes") < pager.own_journal.first("pause"));
+  }
+}
+
 }  // namespace pfcache::test

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -44,6 +45,10 @@ class JournalPager final : public CachePager {
   explicit JournalPager(const CacheMeta& meta) : inner(meta) {}
 
   [[nodiscard]] CacheMeta meta() const override { return call("meta"), inner.meta(); }
+  [[nodiscard]] std::uint64_t expected_bytes() const override {
+    call("expected_bytes");
+    return expected ? *expected : inner.expected_bytes();
+  }
   void pause() override { call("pause"), inner.pause(); }
   void resume() override { call("resume"), inner.resume(); }
   [[nodiscard]] std::vector<PageIndex> occupied_pages() const override {
@@ -72,8 +77,9 @@ class JournalPager final : public CachePager {
   Journal* journal = &own_journal;
   std::string fails_in;
   std::size_t fails_at = 1;
-  std::vector<PageIndex> occupied;  ///< given instead of the inner pager's, unless empty
-  std::vector<PageIndex> grants;    ///< likewise
+  std::optional<std::uint64_t> expected;  ///< given instead of the inner pager's
+  std::vector<PageIndex> occupied;        ///< given instead of the inner pager's, unless empty
+  std::vector<PageIndex> grants;          ///< likewise
   std::vector<PageIndex> written;
 
  private:
