@@ -14,6 +14,7 @@ USES = {
     "cas": ["hash"],
     "snapshot": ["cas"],
     "engine": ["snapshot"],
+    "upkeep": ["engine"],
 }
 # The room whose sources stand behind each public header.
 PUBLIC = {
@@ -24,6 +25,7 @@ PUBLIC = {
     "page_files": "snapshot", "pager": "snapshot", "restore": "snapshot", "store": "snapshot",
     "synthetic_pager": "snapshot",
     "engine_file": "engine",
+    "repack": "upkeep",
 }
 # A library of others is known in one room.
 THIRD_PARTY = {

@@ -45,6 +45,9 @@ class Store {
   /// Throws: Errc::not_found, saying what is missing; Errc::unsupported for a newer format; Errc::malformed.
   static Store open(const std::filesystem::path& path);
 
+  /// As above, on a directory that is already open. For use inside the library and its tests.
+  static Store open(Directory directory);
+
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
   ~Store();

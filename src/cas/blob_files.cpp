@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <vector>
 
 #include "base/parallel.hpp"
+#include "cas/scratch.hpp"
 #include "pfcache/error.hpp"
 
 namespace pfcache {
@@ -128,6 +130,17 @@ std::optional<StoredFile> open_stored_file(const Directory& directory, const std
     throw Error::from_last_errno(fmt::format("cannot stat '{}'", directory.path_of(name)));
   if (!S_ISREG(st.st_mode)) return std::nullopt;
   return StoredFile{std::move(*fd), static_cast<std::uint64_t>(st.st_size), directory.path_of(name), stamp_of(st)};
+}
+
+bool file_holds(const Codec& codec, const StoredFile& file, std::span<const std::byte> bytes) {
+  const Scratch found(bytes.size());
+  try {
+    codec.decode_into(file, found.bytes());
+  } catch (const Error& error) {
+    if (error.code() == Errc::damaged) return false;
+    throw;
+  }
+  return bytes.empty() || std::memcmp(found.bytes().data(), bytes.data(), bytes.size()) == 0;
 }
 
 }  // namespace pfcache

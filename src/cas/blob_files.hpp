@@ -71,4 +71,7 @@ void sync_all(std::size_t count, const std::function<void(std::size_t)>& sync);
 /// The regular file `name`, open for reading; nothing when it is absent or something else.
 [[nodiscard]] std::optional<StoredFile> open_stored_file(const Directory& directory, const std::string& name);
 
+/// True when the file holds exactly `bytes`. They carry its digest already, so comparing them needs no second hash.
+[[nodiscard]] bool file_holds(const Codec& codec, const StoredFile& file, std::span<const std::byte> bytes);
+
 }  // namespace pfcache

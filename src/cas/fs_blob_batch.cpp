@@ -4,31 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "cas/encodings.hpp"
 #include "cas/limits.hpp"
-#include "cas/scratch.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/sha256.hpp"
 
 namespace pfcache {
-namespace {
-
-// True when the file holds exactly `bytes`. They carry the digest already, so comparing them needs no second hash.
-bool holds(const Codec& codec, const StoredFile& file, std::span<const std::byte> bytes) {
-  const Scratch found(bytes.size());
-  try {
-    codec.decode_into(file, found.bytes());
-  } catch (const Error& error) {
-    if (error.code() == Errc::damaged) return false;
-    throw;
-  }
-  return bytes.empty() || std::memcmp(found.bytes().data(), bytes.data(), bytes.size()) == 0;
-}
-
-}  // namespace
-
 void FsBlobBatch::put_many(std::span<const std::span<const std::byte>> blobs, std::span<PutResult> results,
                            const BlobHint& hint) {
   for (const auto& bytes : blobs) require_storable(bytes);
@@ -91,7 +73,7 @@ bool FsBlobBatch::is_intact(const Digest& digest, const Codec& codec, const Stor
                             std::span<const std::byte> bytes) {
   const std::int64_t now_ns = stamp_clock_ns();
   if (verified_.contains(digest, file.stamp, now_ns)) return true;
-  if (!holds(codec, file, bytes)) return false;
+  if (!file_holds(codec, file, bytes)) return false;
   verified_.add(digest, file.stamp, now_ns);
   return true;
 }

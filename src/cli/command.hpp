@@ -82,5 +82,6 @@ Command unpin_command();
 Command remove_command();
 Command verify_command();
 Command stats_command();
+Command repack_command();
 
 }  // namespace pfcache::cli

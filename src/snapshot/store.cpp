@@ -122,13 +122,15 @@ Store Store::init(const std::filesystem::path& path, std::optional<Profile> prof
   return open(path);
 }
 
-Store Store::open(const std::filesystem::path& path) {
-  Directory directory = open_root(path);
+Store Store::open(const std::filesystem::path& path) { return open(open_root(path)); }
+
+Store Store::open(Directory directory) {
+  std::filesystem::path path = directory.path();
   if (const auto config = read_config(directory)) {
-    return Store(std::make_unique<Impl>(path, std::move(directory), config->profile, false));
+    return Store(std::make_unique<Impl>(std::move(path), std::move(directory), config->profile, false));
   }
   if (has_pf_core_blobs(directory)) {
-    return Store(std::make_unique<Impl>(path, std::move(directory), Profile::pf_core, true));
+    return Store(std::make_unique<Impl>(std::move(path), std::move(directory), Profile::pf_core, true));
   }
   throw Error(Errc::not_found,
               fmt::format("'{}' is not a store: it has neither {} nor blobs/sha256 (`pfcache init` makes one)",

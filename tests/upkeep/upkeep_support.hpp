@@ -1,0 +1,45 @@
+// Small stores to be kept up.
+#pragma once
+
+#include <filesystem>
+
+#include "base/directory.hpp"
+#include "cas/tree.hpp"
+#include "pfcache/capture.hpp"
+#include "pfcache/store.hpp"
+#include "pfcache/synthetic_pager.hpp"
+#include "support/temp_dir.hpp"
+
+namespace pfcache::test {
+
+inline constexpr CacheMeta kSmall{16, 2, 1, 64, DType::bf16};  ///< large enough to be worth an encoding
+
+/// Captures and seals pages made from `seed`. Other seeds share no page.
+inline CaptureResult capture_sealed(Store& store, std::uint64_t seed, const CacheMeta& meta = kSmall,
+                                    std::uint32_t pages = 3) {
+  SyntheticCachePager pager(meta);
+  pager.populate_synthetic(pages, seed, SyntheticCachePager::Content::kv_like);
+  const WriterLease lease = store.lease();
+  const CaptureResult result =
+      capture_cache(pager, store.blobs(), {.memory_limit_bytes = 1 << 20, .threads = 1, .stop = {}});
+  store.catalog().seal(result.digest, {1, "test", "", false, result.pages, result.logical_bytes});
+  return result;
+}
+
+/// A store in a directory of its own.
+struct StoreDir {
+  TempDir dir;
+  std::filesystem::path path = dir.path() / "store";
+  Store store;
+
+  explicit StoreDir(Profile profile = Profile::automatic) : store(Store::init(path, profile)) {}
+};
+
+/// Flips a byte of a file.
+inline void damage_file(const std::filesystem::path& path) {
+  Bytes bytes = read_bytes(path);
+  bytes.at(bytes.size() / 2) ^= std::byte{0x55};
+  write_bytes(path, bytes);
+}
+
+}  // namespace pfcache::test
