@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Restores through the mount, for each place where hot pages can be, beside the same bytes as plain ext4 files.
 
-    tests/bench/bench_mount.py [BUILD_DIR] [--pages N] [--rounds N] [--dir DIR]
+    tests/bench/bench_mount.py [BUILD_DIR…] [--pages N] [--page-kib N] [--rounds N] [--dir DIR]
+                               [--backings memory,tmpfs,disk,none,plain] [--processes N]
 
-Needs root. DIR is on the disk that is measured. Rounds go over all places in turn, and the table has medians.
+Needs root. DIR is on the disk that is measured. Of several builds each is measured. Rounds go over all of it in turn, and
+the table has medians; "cpu" is what the daemon's threads took for a cold GB, which other programs on the machine hardly change.
 """
 
 import argparse
@@ -19,29 +21,36 @@ import sys
 import tempfile
 import time
 
-GEOMETRY = "--page-tokens 16 --layers 32 --heads 16 --head-dim 128 --dtype bf16 --content kv-like".split()
-PAGE_BYTES = 4 << 20
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.mmap.restype = ctypes.c_void_p
 LIBC.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
 LIBC.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 LIBC.memcpy.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
-BUFFER = ctypes.create_string_buffer(PAGE_BYTES)
 
 
 def touch(path, copy):
     """open, mmap, close; copies the page as an engine would; munmap."""
     fd = os.open(path, os.O_RDONLY)
-    address = LIBC.mmap(None, PAGE_BYTES, mmap.PROT_READ, mmap.MAP_SHARED, fd, 0)
+    size = os.fstat(fd).st_size
+    address = LIBC.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, fd, 0)
     os.close(fd)
-    if copy:
-        LIBC.memcpy(BUFFER, address, PAGE_BYTES)
-    LIBC.munmap(address, PAGE_BYTES)
+    if address == ctypes.c_void_p(-1).value:
+        raise OSError(ctypes.get_errno(), "mmap")
+    if copy is not None:
+        LIBC.memcpy(copy, address, size)
+    LIBC.munmap(address, size)
 
 
 def restore(directory):
-    for name in sorted(os.listdir(directory)):
-        touch(os.path.join(directory, name), True)
+    names = sorted(os.listdir(directory))
+    buffer = ctypes.create_string_buffer(os.path.getsize(os.path.join(directory, names[0])))
+    for name in names:
+        touch(os.path.join(directory, name), buffer)
+
+
+def restore_at_once(directory, processes):
+    with concurrent.futures.ProcessPoolExecutor(processes) as pool:
+        list(pool.map(restore, [directory] * processes))
 
 
 def timed(work, *args):
@@ -57,27 +66,35 @@ def drop_caches():
 
 def open_us(directory):
     path = os.path.join(directory, "0000")
-    touch(path, True)
-    return 1e6 * statistics.median(timed(touch, path, False) for _ in range(2000))
+    touch(path, None)
+    return 1e6 * statistics.median(timed(touch, path, None) for _ in range(2000))
 
 
 class Mounted:
     def __init__(self, program, store, at, options):
         at.mkdir(exist_ok=True)
-        subprocess.run([program, store, at, "-o", options], check=True)
         self.at = at
+        self.daemon = subprocess.Popen([program, store, at, "-o", f"foreground,{options}"], stderr=subprocess.DEVNULL)
+        while not os.path.ismount(at):
+            if self.daemon.poll() is not None:
+                raise SystemExit(f"{program} -o {options} failed")
+            time.sleep(0.01)
 
     def __enter__(self):
-        return self.at
+        return self
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.daemon.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
     def __exit__(self, *failure):
         while subprocess.run(["umount", self.at]).returncode != 0:
             time.sleep(0.1)
-        time.sleep(0.2)  # the daemon gives its memory back
+        self.daemon.wait()  # its memory is free again
 
 
-def measure(program, store, digest, work, options, hot):
-    """Seconds of a cold restore, a second one, a remount's, 12 processes' cold one; warm MiB/s; µs of an open."""
+def measure(program, store, digest, work, processes, options, hot):
+    """Seconds of a cold restore, of two more, of one after a remount and of many at once when cold; µs of an open."""
     pages = work / "mnt" / "snap" / digest / "pages"
     result = {}
 
@@ -88,8 +105,9 @@ def measure(program, store, digest, work, options, hot):
         drop_caches()
 
     clean()
-    with Mounted(program, store, work / "mnt", options):
+    with Mounted(program, store, work / "mnt", options) as mounted:
         result["cold"] = timed(restore, pages)
+        result["cpu"] = mounted.cpu_seconds()
         result["second"] = timed(restore, pages)
         result["third"] = timed(restore, pages)
         result["open"] = open_us(pages)
@@ -97,67 +115,92 @@ def measure(program, store, digest, work, options, hot):
     with Mounted(program, store, work / "mnt", options):
         result["remount"] = timed(restore, pages)
     clean()
-    with Mounted(program, store, work / "mnt", options), concurrent.futures.ProcessPoolExecutor(12) as pool:
-        result["twelve"] = timed(lambda: list(pool.map(restore, [pages] * 12)))
+    with Mounted(program, store, work / "mnt", options):
+        result["many"] = timed(restore_at_once, pages, processes)
     return result
+
+
+def measure_plain(pages, processes):
+    nan = float("nan")
+    drop_caches()
+    result = {name: timed(restore, pages) for name in ("cold", "second", "third")}
+    drop_caches()
+    result["many"] = timed(restore_at_once, pages, processes)
+    return {**result, "open": open_us(pages), "remount": nan, "cpu": nan}
+
+
+def geometry(page_kib):
+    """Options of `capture synthetic:` for KV-like bf16 pages of that size, K and V together."""
+    layers = max(1, page_kib // 128)  # 16 tokens of 16 heads of 128: 64 KiB of K a layer
+    if layers * 128 != page_kib:
+        raise SystemExit("--page-kib: a multiple of 128 is needed")
+    return f"--page-tokens 16 --layers {layers} --heads 16 --head-dim 128 --dtype bf16 --content kv-like".split()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", nargs="?", default="build")
+    parser.add_argument("builds", nargs="*", default=["build"], metavar="BUILD_DIR")
     parser.add_argument("--pages", type=int, default=512)
+    parser.add_argument("--page-kib", type=int, default=4096)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dir", default="/var/tmp")
+    parser.add_argument("--backings", default="memory,tmpfs,disk,none,plain")
+    parser.add_argument("--processes", type=int, default=12)
     given = parser.parse_args()
-    build = pathlib.Path(given.build).resolve()
-    cli, program = build / "src" / "cli" / "pfcache", build / "fuse" / "mount.pfcache"
+    builds = [pathlib.Path(build).resolve() for build in given.builds]
     work = pathlib.Path(tempfile.mkdtemp(prefix="bench-mount-", dir=given.dir))
-    ram = work / "ram"
+    ram, disk, store = work / "ram", work / "disk", work / "store"
+    all_places = {
+        "memory": ("hot_size=16G", None),
+        "tmpfs": (f"hot={ram},hot_size=16G", ram),
+        "disk": (f"hot={disk},hot_size=16G", disk),
+        "none": ("hot=none", None),
+    }
+    backings = given.backings.split(",")
+    if unknown := set(backings) - set(all_places) - {"plain"}:
+        raise SystemExit(f"--backings: {', '.join(sorted(unknown))} is none of {', '.join(all_places)}, plain")
     try:
-        store = work / "store"
-        subprocess.run([cli, "--quiet", "--store", store, "init"], check=True)
-        capture = [cli, "--quiet", "--store", store, "capture", f"synthetic:{given.pages}:1", *GEOMETRY]
+        command = [builds[0] / "src" / "cli" / "pfcache", "--quiet", "--store", store]
+        subprocess.run([*command, "init"], check=True)
+        capture = [*command, "capture", f"synthetic:{given.pages}:1", *geometry(given.page_kib)]
         digest = subprocess.run(capture, check=True, capture_output=True, text=True).stdout.strip()
-        subprocess.run([cli, "--quiet", "--store", store, "restore", digest, work / "plain"], check=True)
-        for name in ("ram", "disk"):
-            (work / name).mkdir()
+        if "plain" in backings:
+            subprocess.run([*command, "restore", digest, work / "plain"], check=True)
+        ram.mkdir()
+        disk.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16G", "none", ram], check=True)
-        places = {
-            "memory": ("hot_size=8G", None),
-            "tmpfs directory": (f"hot={ram},hot_size=8G", ram),
-            "ext4 directory": (f"hot={work / 'disk'},hot_size=8G", work / "disk"),
-            "none": ("hot=none", None),
-        }
-        results = {place: [] for place in [*places, "plain ext4"]}
+        results = {}
         for round_number in range(given.rounds):
-            for place, (options, hot) in places.items():
-                results[place].append(measure(program, store, digest, work, options, hot))
-            plain = work / "plain" / "pages"
-            drop_caches()
-            cold = timed(restore, plain)
-            seconds = [timed(restore, plain) for _ in range(2)]
-            drop_caches()
-            with concurrent.futures.ProcessPoolExecutor(12) as pool:
-                twelve = timed(lambda: list(pool.map(restore, [plain] * 12)))
-            results["plain ext4"].append({"cold": cold, "second": seconds[0], "third": seconds[1], "open": open_us(plain),
-                                          "remount": float("nan"), "twelve": twelve})
+            for backing in backings:
+                if backing == "plain":
+                    results.setdefault(backing, []).append(measure_plain(work / "plain" / "pages", given.processes))
+                    continue
+                for build in builds:
+                    name = backing if len(builds) == 1 else f"{backing} {build.name}"
+                    program = build / "fuse" / "mount.pfcache"
+                    one = measure(program, store, digest, work, given.processes, *all_places[backing])
+                    results.setdefault(name, []).append(one)
             print(f"round {round_number + 1} of {given.rounds} done", file=sys.stderr)
-        report(results, given.pages * PAGE_BYTES / 1e9)
+        report(results, given)
     finally:
         subprocess.run(["umount", ram], stderr=subprocess.DEVNULL)
         shutil.rmtree(work, ignore_errors=True)
 
 
-def report(results, gigabytes):
+def report(results, given):
+    gigabytes = given.pages * given.page_kib * 1024 / 1e9
     median = {place: {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
               for place, rounds in results.items()}
-    print(f"{gigabytes:.2f} GB in pages of 4 MiB, KV-like bf16; GB/s, medians; load {os.getloadavg()[0]:.1f}")
-    print(f"{'hot pages in':<16} {'cold':>6} {'second':>7} {'third':>7} {'×plain':>7} {'remount':>8} {'12 cold':>8} {'open µs':>8}")
+    print(f"{gigabytes:.2f} GB in pages of {given.page_kib} KiB, KV-like bf16; GB/s, medians of {given.rounds}; "
+          f"load {os.getloadavg()[0]:.1f}")
+    print(f"{'hot pages in':<16} {'cold':>6} {'cpu s/GB':>9} {'second':>7} {'third':>7} {'×plain':>7} {'remount':>8} "
+          f"{f'{given.processes} cold':>8} {'open µs':>8}")
     for place, row in median.items():
-        rate = {key: gigabytes / seconds for key, seconds in row.items()}
-        ratio = median["plain ext4"]["third"] / row["third"]
-        print(f"{place:<16} {rate['cold']:>6.2f} {rate['second']:>7.2f} {rate['third']:>7.2f} {ratio:>7.2f} "
-              f"{rate['remount']:>8.2f} {12 * rate['twelve']:>8.2f} {row['open']:>8.1f}")
+        rate = {key: gigabytes / seconds for key, seconds in row.items() if key != "cpu"}
+        ratio = median["plain"]["third"] / row["third"] if "plain" in median else float("nan")
+        print(f"{place:<16} {rate['cold']:>6.2f} {row['cpu'] / gigabytes:>9.2f} {rate['second']:>7.2f} "
+              f"{rate['third']:>7.2f} {ratio:>7.2f} {rate['remount']:>8.2f} {given.processes * rate['many']:>8.2f} "
+              f"{row['open']:>8.1f}")
 
 
 if __name__ == "__main__":
