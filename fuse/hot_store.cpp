@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <utility>
-#include <vector>
 
 #include "pfcache/error.hpp"
 
@@ -52,24 +52,82 @@ HotFilePtr HotStore::find(const HotKey& key) {
   return found->second->file;
 }
 
+// What an earlier process left.
+HotFilePtr HotStore::find_left(const HotKey& key) {
+  std::optional<UniqueFd> left = backing_.find(key);
+  return left ? std::make_shared<HotFile>(*std::move(left), key.size_bytes()) : nullptr;
+}
+
 HotFilePtr HotStore::make(const HotKey& key) {
-  if (std::optional<UniqueFd> left = backing_.find(key)) {
-    return std::make_shared<HotFile>(*std::move(left), key.size_bytes());
-  }
+  if (HotFilePtr left = find_left(key)) return left;
   return scratch_.with(key.size_bytes(), [&](std::span<std::byte> bytes) {
-    decode(key, bytes);
+    Decoding decoding{key, bytes, std::nullopt};
+    decode(std::span(&decoding, 1));
+    if (decoding.failure) throw Error(*decoding.failure);
     return std::make_shared<const HotFile>(store(key, bytes), key.size_bytes());
   });
 }
 
-// K and V are hashed side by side.
-void HotStore::decode(const HotKey& key, std::span<std::byte> out) const {
-  std::vector<GetRequest> requests(key.blob_count);
-  for (std::size_t i = 0; i < key.blob_count; ++i) {
-    requests[i].digest = key.digests.at(i);
-    requests[i].out = out.subspan(i * key.blob_bytes, key.blob_bytes);
+// Those of `keys` that have to be decoded, with the promise to do it.
+std::vector<HotStore::Flight> HotStore::start_missing(std::span<const HotKey> keys) {
+  std::vector<Flight> missing;
+  missing.reserve(keys.size());
+  for (const HotKey& key : keys) {
+    if (has(key)) continue;
+    std::optional<Flight> flight = flights_.try_start(key);
+    if (!flight) continue;
+    HotFilePtr file = find(key);  // landed meanwhile
+    if (file == nullptr && (file = find_left(key)) != nullptr) keep(key, file);
+    if (file != nullptr) {
+      flight->land(file);
+    } else {
+      missing.push_back(*std::move(flight));
+    }
   }
-  blobs_.get_all(requests);
+  return missing;
+}
+
+void HotStore::prefetch(std::span<const HotKey> keys) {
+  std::vector<Flight> flights = start_missing(keys);
+  std::uint64_t size_bytes = 0;
+  for (const Flight& flight : flights) size_bytes += flight.key().size_bytes();
+  if (flights.empty()) return;
+  group_scratch_.with(size_bytes, [&](std::span<std::byte> scratch) {
+    std::vector<Decoding> files;
+    for (const Flight& flight : flights) {
+      files.push_back({flight.key(), scratch.first(flight.key().size_bytes()), std::nullopt});
+      scratch = scratch.subspan(flight.key().size_bytes());
+    }
+    decode(files);
+    for (std::size_t i = 0; i < flights.size(); ++i) {
+      try {
+        if (files[i].failure) throw Error(*files[i].failure);
+        const auto file = std::make_shared<const HotFile>(store(files[i].key, files[i].bytes), files[i].bytes.size());
+        keep(files[i].key, file);
+        flights[i].land(file);
+      } catch (...) {
+        flights[i].fail(std::current_exception());
+      }
+    }
+  });
+}
+
+// All blobs of all files are hashed side by side.
+void HotStore::decode(std::span<Decoding> files) const {
+  std::vector<GetRequest> requests;
+  for (const Decoding& file : files) {
+    for (std::size_t i = 0; i < file.key.blob_count; ++i) {
+      const std::span<std::byte> out = file.bytes.subspan(i * file.key.blob_bytes, file.key.blob_bytes);
+      requests.push_back({file.key.digests.at(i), out, std::nullopt});
+    }
+  }
+  blobs_.get_many(requests);
+  auto request = requests.begin();
+  for (Decoding& file : files) {
+    for (std::size_t i = 0; i < file.key.blob_count; ++i, ++request) {
+      if (request->failure && !file.failure) file.failure = request->failure;
+    }
+  }
 }
 
 // A backing that is full or was taken away is no reason not to serve what has been decoded.

@@ -6,12 +6,16 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <unordered_map>
+#include <vector>
 
 #include "fuse/hot_backing.hpp"
 #include "fuse/scratch_pool.hpp"
 #include "fuse/single_flight.hpp"
 #include "pfcache/blob_store.hpp"
+#include "pfcache/error.hpp"
 
 namespace pfcache::fuse {
 
@@ -46,6 +50,14 @@ class HotStore {
   /// REQUIRES: key.blob_bytes ≤ kMaxBlobBytes. Throws: as BlobStore::get_into; failures aren't kept.
   [[nodiscard]] HotFilePtr get(const HotKey& key);
 
+  /// Makes hot what neither is nor is being made by others. All of `keys` are decoded and hashed together, which is
+  /// faster than one by one, and need memory for all of them meanwhile. Failures aren't told: whoever gets the file
+  /// asks for it again. Throws: when memory runs out; then some have been made. REQUIRES: as get(), for each key.
+  void prefetch(std::span<const HotKey> keys);
+
+  /// Gives back memory that is kept for the next prefetch().
+  void trim() { group_scratch_.clear(); }
+
   /// True when get() would have nothing to do.
   [[nodiscard]] bool has(const HotKey& key) const;
 
@@ -59,10 +71,19 @@ class HotStore {
     HotFilePtr file;
   };
   using Entries = std::list<Entry>;
+  using Flights = SingleFlight<HotKey, HotFilePtr, HotKeyHash>;
+  using Flight = Flights::Flight;
+  struct Decoding {
+    HotKey key;
+    std::span<std::byte> bytes;
+    std::optional<Error> failure;
+  };
 
   [[nodiscard]] HotFilePtr find(const HotKey& key);
+  [[nodiscard]] HotFilePtr find_left(const HotKey& key);
   [[nodiscard]] HotFilePtr make(const HotKey& key);
-  void decode(const HotKey& key, std::span<std::byte> out) const;
+  [[nodiscard]] std::vector<Flight> start_missing(std::span<const HotKey> keys);
+  void decode(std::span<Decoding> files) const;
   [[nodiscard]] UniqueFd store(const HotKey& key, std::span<const std::byte> bytes);
   void keep(const HotKey& key, HotFilePtr file);
   void drop(Entries& dropped);
@@ -73,7 +94,8 @@ class HotStore {
   const HotLimits limits_;
   Log& log_;
   ScratchPool scratch_;
-  SingleFlight<HotKey, HotFilePtr, HotKeyHash> flights_;
+  ScratchPool group_scratch_;  // apart, for one pool has buffers of about one size
+  Flights flights_;
   mutable std::mutex mutex_;
   bool has_told_of_backing_ = false;  // guarded by mutex_, as all below
   std::uint64_t held_bytes_ = 0;

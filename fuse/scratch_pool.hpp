@@ -32,6 +32,12 @@ class ScratchPool {
     return use(lease.buffer.first(size_bytes));
   }
 
+  /// Frees what is kept.
+  void clear() {
+    const std::lock_guard lock(mutex_);
+    free_.clear();
+  }
+
  private:
   // A page of common geometries fits; 64 threads that met a larger one must not hold it for ever.
   static constexpr std::size_t kMaxKeptBytes = std::size_t{32} << 20U;

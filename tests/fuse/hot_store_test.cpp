@@ -185,6 +185,71 @@ TEST_CASE("one failure reaches all that wait for it") {
   CHECK(failed == 8);
 }
 
+TEST_CASE("pages that are made ahead are decoded together, and then hot") {
+  Sample sample(100);
+  std::vector<HotKey> keys;
+  const auto byte = [](unsigned number) { return static_cast<std::uint8_t>(number); };
+  for (unsigned i = 0; i < 8; ++i) {
+    keys.push_back({{digest_of(byte(2 * i)), digest_of(byte(2 * i + 1))}, 2, 100U + i});
+  }
+  (void)sample.store.get(keys[3]);
+  keys.push_back(keys[0]);  // twice
+  sample.store.prefetch(keys);
+  CHECK(sample.blobs.largest_group == 14);
+  CHECK(sample.blobs.decoded == 16);
+  for (unsigned i = 0; i < 8; ++i) {
+    CHECK(sample.store.has(keys[i]));
+    const std::vector<std::byte> bytes = bytes_of(sample.store.get(keys[i]));
+    REQUIRE(bytes.size() == 2 * (100U + i));
+    CHECK(std::count(bytes.begin(), bytes.begin() + 100 + i, std::byte{byte(2 * i)}) == 100 + i);
+    CHECK(std::count(bytes.begin() + 100 + i, bytes.end(), std::byte{byte(2 * i + 1)}) == 100 + i);
+  }
+  sample.store.prefetch(keys);
+  sample.store.trim();
+  CHECK(sample.blobs.decoded == 16);
+}
+
+TEST_CASE("one page that can't be made ahead harms no other") {
+  Sample sample(100);
+  sample.blobs.damaged = std::byte{2};
+  const std::vector<HotKey> keys = {key_of(1), {{digest_of(5), digest_of(2)}, 2, kBlock}, key_of(3)};
+  sample.store.prefetch(keys);
+  CHECK(sample.store.has(keys[0]));
+  CHECK_FALSE(sample.store.has(keys[1]));
+  CHECK(holds(sample.store.get(keys[2]), 3));
+  CHECK_THROWS_AS((void)sample.store.get(keys[1]), Error);
+  sample.blobs.damaged = std::byte{0xFF};
+  CHECK(sample.store.get(keys[1])->size_bytes() == 2 * kBlock);
+}
+
+TEST_CASE("who opens a page that is being made ahead waits for it") {
+  Sample sample(100);
+  sample.blobs.delay = std::chrono::milliseconds(100);
+  const std::vector<HotKey> keys = {key_of(1), key_of(2), key_of(3)};
+  std::jthread ahead([&] { sample.store.prefetch(keys); });
+  while (sample.blobs.decoded == 0) std::this_thread::yield();
+  CHECK(holds(sample.store.get(keys[2]), 3));
+  ahead.join();
+  CHECK(sample.blobs.decoded == 3);
+}
+
+TEST_CASE("who waits for a page that can't be made ahead is told why") {
+  Sample sample(100);
+  sample.blobs.delay = std::chrono::milliseconds(100);
+  sample.blobs.damaged = std::byte{3};
+  const std::vector<HotKey> keys = {key_of(1), key_of(2), key_of(3)};
+  std::jthread ahead([&] { sample.store.prefetch(keys); });
+  while (sample.blobs.decoded == 0) std::this_thread::yield();
+  try {
+    (void)sample.store.get(keys[2]);
+    FAIL("read");
+  } catch (const Error& error) {
+    CHECK(error.code() == Errc::damaged);
+  }
+  ahead.join();
+  CHECK(sample.blobs.decoded == 3);
+}
+
 TEST_CASE("a backing that is full costs a line in the log and no read") {
   const CountingStore blobs;
   FullBacking full;
@@ -206,6 +271,8 @@ TEST_CASE("threads that read at random never get wrong bytes, nor exceed the lim
       for (unsigned i = 0; i < 2000; ++i) {
         const auto byte = static_cast<std::uint8_t>((i * 7 + t * 13) % 11);
         std::byte found{};
+        const auto next = static_cast<std::uint8_t>((byte + 1) % 11);
+        if (i % 5 == 0) sample.store.prefetch(std::vector{key_of(byte), key_of(next), key_of(12)});
         const HotFilePtr file = sample.store.get(key_of(byte));
         if (!read_at(file->fd(), i % kBlock, std::span(&found, 1)) || found != std::byte{byte}) ++wrong;
         if (sample.store.held_bytes() > 5 * kBlock) ++wrong;

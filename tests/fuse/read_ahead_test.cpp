@@ -61,8 +61,23 @@ TEST_CASE("two pages in a row are followed by the next ones") {
   CHECK(sample.settled() > 2 * 3);  // farther ahead than before
   for (std::uint32_t row = 13; row < 40; ++row) sample.open(row);
   const int ahead = sample.settled();
-  sample.open(40);
-  CHECK(sample.settled() == ahead + 2);  // as far as it goes
+  for (std::uint32_t row = 40; row < 48; ++row) sample.open(row);
+  const int farther = sample.settled() - ahead;  // as far as it goes, in steps of a job
+  CHECK(farther > 0);
+  CHECK(farther <= 2 * 16);
+  CHECK(sample.blobs.largest_group > 2);
+  CHECK(sample.blobs.largest_group <= 16);
+}
+
+TEST_CASE("all of a run is decoded, and nothing twice") {
+  for (const std::uint32_t begin : {0U, 1U, 7U}) {
+    Sample sample;
+    for (std::uint32_t row = begin; row < kPages; ++row) {
+      sample.open(row);
+      if (row % 10 == 0) (void)sample.settled();
+    }
+    CHECK(sample.settled() == 2 * (kPages - begin - 2));
+  }
 }
 
 TEST_CASE("opens at random, backwards or of one page again and again are no run") {
