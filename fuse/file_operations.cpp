@@ -23,8 +23,12 @@ bool may_pass_through(const FileSystem& fs, const Node& node) {
 // verified first, so that damage fails the open; cached, it fails the first read.
 int open_file(FileSystem& fs, fuse_ino_t ino, const Node& node) {
   fs.read_ahead.note_open(node);
+  HotFilePtr file;
+  // Also for an inode that is open: what is held may be a blob's own file, and not what it was any more.
+  if (fs.hot.has(content_of(node)) || fs.hot.verifies() == VerifyWhen::always) file = fs.contents.get(node);
   if (const std::optional<int> joined = fs.open_files.join(ino)) return *joined;
-  const HotFilePtr file = may_pass_through(fs, node) ? fs.contents.get(node) : nullptr;
+  if (!may_pass_through(fs, node)) return fs.open_files.open(ino, nullptr, {});
+  if (file == nullptr) file = fs.contents.get(node);
   return fs.open_files.open(ino, file, [&](int fd) { return fs.passthrough.open_backing(fd); });
 }
 
@@ -55,21 +59,34 @@ void on_open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
 // The page stays with the open file, so that a hot store smaller than it doesn't decode it for every request.
 HotFilePtr file_of(FileSystem& fs, fuse_ino_t ino) {
   HotFilePtr file = fs.open_files.file(ino);
-  if (file != nullptr) return file;
+  if (file != nullptr && file->is_unchanged()) return file;
   file = fs.contents.get(node_of(fs, ino));
   fs.open_files.set_file(ino, file);
   return file;
 }
 
+// Sends the bytes; false when somebody has touched a blob's own file meanwhile, so that they must not be believed.
+bool reply_bytes(FileSystem& fs, fuse_req_t req, const HotFile& file, std::uint64_t start, std::uint64_t size_bytes) {
+  return fs.scratch.with(size_bytes, [&](std::span<std::byte> bytes) {
+    const bool is_whole = read_at(file.fd(), start, bytes);
+    if (!file.is_unchanged()) return false;
+    // Somebody cut it. The kernel would take a short answer for the end of the file.
+    if (!is_whole) throw Error::from_errno(EIO, "a hot file is too short");
+    fuse_reply_buf(req, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return true;
+  });
+}
+
 void on_read(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, fuse_file_info* /*file*/) noexcept {
+  // A file that is touched again and again, and is right each time, is still no reason to wait for ever.
+  constexpr int kAttempts = 3;
   answer(req, [&](FileSystem& fs) {
-    const HotFilePtr file = file_of(fs, ino);
-    const std::uint64_t start = std::min(static_cast<std::uint64_t>(offset), file->size_bytes());
-    fs.scratch.with(std::min<std::uint64_t>(size, file->size_bytes() - start), [&](std::span<std::byte> bytes) {
-      // Somebody cut it. The kernel would take a short answer for the end of the file.
-      if (!read_at(file->fd(), start, bytes)) throw Error::from_errno(EIO, "a hot file is too short");
-      return fuse_reply_buf(req, reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    });
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      const HotFilePtr file = file_of(fs, ino);
+      const std::uint64_t start = std::min(static_cast<std::uint64_t>(offset), file->size_bytes());
+      if (reply_bytes(fs, req, *file, start, std::min<std::uint64_t>(size, file->size_bytes() - start))) return;
+    }
+    throw Error::from_errno(EIO, "a blob's file changes while it is read");
   });
 }
 

@@ -37,12 +37,18 @@ class HotBacking {
   /// An empty file like those that hold pages, to try things on. Throws: system errors.
   [[nodiscard]] virtual UniqueFd make_sample() = 0;
 
+  /// True when nobody can change a file that make() gave.
+  [[nodiscard]] virtual bool is_sealed() const noexcept = 0;
+
   /// How many filesystems the files' own one is stacked on, and itself: 1, or 2 for a directory on overlayfs.
   [[nodiscard]] virtual unsigned stack_depth() const = 0;
 
   /// How messages call it.
   [[nodiscard]] virtual std::string name() const = 0;
 };
+
+/// The stack depth of files on the filesystem of `path`, as above. Throws: system errors.
+[[nodiscard]] unsigned stack_depth_of(const std::string& path);
 
 /// Sealed files in memory that no directory has.
 [[nodiscard]] std::unique_ptr<HotBacking> make_hot_memory();

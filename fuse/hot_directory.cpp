@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <string_view>
 #include <tuple>
@@ -29,7 +28,6 @@
 #include "fuse/hot_backing.hpp"
 #include "fuse/scratch_pool.hpp"
 #include "pfcache/error.hpp"
-#include "pfcache/sha256.hpp"
 
 namespace pfcache::fuse {
 namespace {
@@ -55,14 +53,6 @@ std::optional<HotKey> parse_file_name(std::string_view name, std::uint64_t size_
   return key;
 }
 
-bool has_digests(const HotKey& key, std::span<const std::byte> bytes) {
-  std::array<std::span<const std::byte>, 2> blobs;
-  std::array<Digest, 2> found;
-  for (std::size_t i = 0; i < key.blob_count; ++i) blobs.at(i) = bytes.subspan(i * key.blob_bytes, key.blob_bytes);
-  sha256_many(std::span(blobs).first(key.blob_count), std::span(found).first(key.blob_count));
-  return std::ranges::equal(std::span(found).first(key.blob_count), key.blobs());
-}
-
 struct CloseDir {
   void operator()(DIR* dir) const noexcept { ::closedir(dir); }
 };
@@ -73,9 +63,7 @@ class HotDirectory final : public HotBacking {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("cannot make");
     directory_ = UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory_) fail("cannot open");
-    struct statfs filesystem {};
-    if (::fstatfs(directory_.get(), &filesystem) != 0) fail("cannot look at");
-    stack_depth_ = filesystem.f_type == OVERLAYFS_SUPER_MAGIC ? 2 : 1;
+    stack_depth_ = stack_depth_of(path);
   }
 
   UniqueFd make(const HotKey& key, std::span<const std::byte> bytes) override {
@@ -127,6 +115,7 @@ class HotDirectory final : public HotBacking {
     return file;
   }
 
+  bool is_sealed() const noexcept override { return false; }
   unsigned stack_depth() const override { return stack_depth_; }
   std::string name() const override { return path_; }
 
@@ -168,6 +157,12 @@ class HotDirectory final : public HotBacking {
 };
 
 }  // namespace
+
+unsigned stack_depth_of(const std::string& path) {
+  struct statfs filesystem {};
+  if (::statfs(path.c_str(), &filesystem) != 0) throw Error::from_last_errno("cannot look at " + path);
+  return filesystem.f_type == OVERLAYFS_SUPER_MAGIC ? 2 : 1;
+}
 
 std::unique_ptr<HotBacking> make_hot_directory(const std::string& directory, Log& log) {
   auto backing = std::make_unique<HotDirectory>(directory, log);

@@ -23,6 +23,9 @@ struct HotKey {
   friend bool operator==(const HotKey&, const HotKey&) = default;
 };
 
+/// True when `bytes` are what `key` names. REQUIRES: key.size_bytes() bytes.
+[[nodiscard]] bool has_digests(const HotKey& key, std::span<const std::byte> bytes);
+
 struct HotKeyHash {
   std::size_t operator()(const HotKey& key) const noexcept {
     return key.digests[0].prefix64() + 3 * key.digests[1].prefix64() + key.size_bytes();

@@ -57,10 +57,12 @@ HotSetup set_up_hot_pages(const MountOptions& options, Log& log) {
   setup.backing = make_backing(options, log);
   setup.limits.bytes = options.hot_size_bytes.value_or(default_hot_size_bytes(options.hot, memory_bytes()));
   setup.limits.files = raise_file_limit();
+  setup.limits.verify = options.verify;
   setup.passthrough.use = options.passthrough;
   if (options.hot == HotPlace::none) setup.passthrough.obstacle = "hot=none";
   setup.passthrough.backing_name = setup.backing->name();
-  setup.passthrough.stack_depth = setup.backing->stack_depth();
+  // Blobs' own files are passed through, too.
+  setup.passthrough.stack_depth = std::max(setup.backing->stack_depth(), stack_depth_of(options.store));
   setup.passthrough.sample = setup.backing->make_sample();
   return setup;
 }

@@ -12,35 +12,26 @@
 #include <vector>
 
 #include "fuse/hot_backing.hpp"
+#include "fuse/hot_file.hpp"
+#include "fuse/mount_options.hpp"
 #include "fuse/scratch_pool.hpp"
 #include "fuse/single_flight.hpp"
+#include "fuse/verified_blobs.hpp"
 #include "pfcache/blob_store.hpp"
 #include "pfcache/error.hpp"
 
 namespace pfcache::fuse {
 
-/// The plain bytes of what a HotKey names, verified.
-class HotFile {
- public:
-  HotFile(UniqueFd fd, std::uint64_t size_bytes) noexcept : fd_(std::move(fd)), size_bytes_(size_bytes) {}
-
-  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-  [[nodiscard]] std::uint64_t size_bytes() const noexcept { return size_bytes_; }
-
- private:
-  UniqueFd fd_;
-  std::uint64_t size_bytes_;
-};
-
-using HotFilePtr = std::shared_ptr<const HotFile>;
-
+/// What the hot store may take, and how careful it is.
 struct HotLimits {
   std::uint64_t bytes = 0;
   std::size_t files = 0;  ///< each is an open descriptor
+  VerifyWhen verify = VerifyWhen::once;
 };
 
 /// Least recently used out. Thread-safe. A file in use when it is evicted lives until its last user lets go, be it
-/// here or in the kernel, and files being made aren't counted.
+/// here or in the kernel, and files being made aren't counted. A blob that the store keeps as it is needs no copy: its
+/// own file is given, which counts as a file and not in bytes.
 class HotStore {
  public:
   /// What the backing still has is taken over. REQUIRES: `blobs`, `backing` and `log` outlive this object.
@@ -58,6 +49,8 @@ class HotStore {
   /// Gives back memory that is kept for the next prefetch().
   void trim() { group_scratch_.clear(); }
 
+  [[nodiscard]] VerifyWhen verifies() const noexcept { return limits_.verify; }
+
   /// True when get() would have nothing to do.
   [[nodiscard]] bool has(const HotKey& key) const;
 
@@ -69,6 +62,7 @@ class HotStore {
   struct Entry {
     HotKey key;
     HotFilePtr file;
+    std::uint64_t cost_bytes = 0;
   };
   using Entries = std::list<Entry>;
   using Flights = SingleFlight<HotKey, HotFilePtr, HotKeyHash>;
@@ -76,15 +70,23 @@ class HotStore {
   struct Decoding {
     HotKey key;
     std::span<std::byte> bytes;
+    UniqueFd blob;  // the blob's own file, if it may serve
+    FileStamp stamp;
     std::optional<Error> failure;
   };
 
   [[nodiscard]] HotFilePtr find(const HotKey& key);
+  [[nodiscard]] bool is_good(const HotKey& key, const HotFile& file);
   [[nodiscard]] HotFilePtr find_left(const HotKey& key);
+  [[nodiscard]] HotFilePtr find_verified_blob(const HotKey& key) const;
   [[nodiscard]] HotFilePtr make(const HotKey& key);
   [[nodiscard]] std::vector<Flight> start_missing(std::span<const HotKey> keys);
-  void decode(std::span<Decoding> files) const;
-  [[nodiscard]] UniqueFd store(const HotKey& key, std::span<const std::byte> bytes);
+  [[nodiscard]] Decoding decoding_of(const HotKey& key, std::span<std::byte> room) const;
+  [[nodiscard]] static bool read_blob(Decoding& file);
+  void verify_blobs(std::span<Decoding> files);
+  void decode(std::span<Decoding> files);
+  [[nodiscard]] HotFilePtr finish(Decoding& decoded);
+  [[nodiscard]] HotFilePtr store(const HotKey& key, std::span<const std::byte> bytes);
   void keep(const HotKey& key, HotFilePtr file);
   void drop(Entries& dropped);
 
@@ -96,6 +98,7 @@ class HotStore {
   ScratchPool scratch_;
   ScratchPool group_scratch_;  // apart, for one pool has buffers of about one size
   Flights flights_;
+  VerifiedBlobs verified_;
   mutable std::mutex mutex_;
   bool has_told_of_backing_ = false;  // guarded by mutex_, as all below
   std::uint64_t held_bytes_ = 0;

@@ -61,6 +61,12 @@ PassthroughUse parse_passthrough(std::string_view text) {
   refuse(fmt::format("option 'passthrough': '{}' is not auto, off or require", text));
 }
 
+VerifyWhen parse_verify(std::string_view text) {
+  if (text == "once") return VerifyWhen::once;
+  if (text == "always") return VerifyWhen::always;
+  refuse(fmt::format("option 'verify': '{}' is not once or always", text));
+}
+
 class Parser {
  public:
   MountOptions parse(const std::vector<std::string_view>& args) {
@@ -164,6 +170,8 @@ class Parser {
       take_hot(value);
     } else if (key == "passthrough") {
       result_.passthrough = parse_passthrough(value);
+    } else if (key == "verify") {
+      result_.verify = parse_verify(value);
     } else if (key == "threads") {
       result_.threads = parse_number(key, value, 10, kMaxThreads);
     } else {
@@ -222,6 +230,9 @@ Goes to the background once it serves; ends when DIR is unmounted.
                        8G; with hot=none 256M)
     passthrough=WHEN   let the kernel read decoded pages by itself: auto (default:
                        where it can), off, require (or fail)
+    verify=WHEN        when files that others could change are hashed: once (default:
+                       before they are first given out, again when they were
+                       touched), always (at every open)
     threads=N          threads that answer the kernel (default: 10, or one a CPU)
     foreground         stay in the foreground, messages to stderr
     nodev, noexec, nosuid, noatime … as for every mount

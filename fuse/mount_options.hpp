@@ -20,6 +20,12 @@ enum class HotPlace : std::uint8_t { memory, directory, none };
 /// Whether the kernel may read hot pages without asking the daemon.
 enum class PassthroughUse : std::uint8_t { automatic, off, required };
 
+/// When files are hashed that somebody else could have changed since: a blob's own file, a hot one in a directory.
+enum class VerifyWhen : std::uint8_t {
+  once,   ///< before this process gives them out for the first time, and whenever a blob's file was touched since
+  always  ///< at every open
+};
+
 struct MountOptions {
   std::string store;
   std::string directory;
@@ -37,6 +43,7 @@ struct MountOptions {
   std::string hot_directory;                    ///< when it is one
   std::optional<std::uint64_t> hot_size_bytes;  ///< of them; none: what suits the place and the machine
   PassthroughUse passthrough = PassthroughUse::automatic;
+  VerifyWhen verify = VerifyWhen::once;
   unsigned threads = 0;                   ///< that answer the kernel; 0 = as many as suit the machine
   std::vector<std::string> kernel_flags;  ///< nosuid, noexec, … as given
 };

@@ -15,7 +15,7 @@ constexpr std::size_t kMaxRuns = 32;
 
 // Half of the threads wait for the disk in a cold restore, so that the CPUs don't. More than a reader can need.
 constexpr unsigned kThreadsPerCpu = 2;
-constexpr unsigned kMaxThreads = 32;
+constexpr unsigned kMaxWorkers = 32;
 
 // So many messages fill the lanes of the widest hash. Measured on one CPU with AVX-512, GB/s: decoding 2.5, hashing 2
 // at a time 1.4, 16 at a time 3.1, writing them to a memfd 4.5.
@@ -44,7 +44,7 @@ std::uint64_t row_count(const SnapshotView& snapshot, NodeKind kind) {
 ReadAhead::ReadAhead(HotStore& hot)
     : hot_(hot),
       cpu_count_(std::max(1U, std::thread::hardware_concurrency())),
-      thread_count_(std::min(kMaxThreads, kThreadsPerCpu * cpu_count_)) {}
+      thread_count_(std::min(kMaxWorkers, kThreadsPerCpu * cpu_count_)) {}
 
 ReadAhead::~ReadAhead() {
   for (std::jthread& thread : threads_) thread.request_stop();

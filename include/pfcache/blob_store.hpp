@@ -14,6 +14,7 @@
 
 #include "pfcache/digest.hpp"
 #include "pfcache/error.hpp"
+#include "pfcache/unique_fd.hpp"
 
 #pragma GCC visibility push(default)
 namespace pfcache {
@@ -108,6 +109,12 @@ class BlobStore {
   /// The blob, whose size is not known but at most `limit_bytes`. Throws: as get_into, and Errc::too_large.
   [[nodiscard]] virtual std::vector<std::byte> get(const Digest& digest,
                                                    std::uint64_t limit_bytes = kMaxBlobBytes) const = 0;
+
+  /// A file of exactly the blob's bytes, open for reading, to be mapped or handed on instead of copied; nothing when
+  /// the blob is absent, is kept in another form only, or what is kept has another size than `size_bytes`. The bytes
+  /// are NOT verified, and a put that repairs the blob, or a removal, leaves the open file as it was. Throws: system
+  /// errors.
+  [[nodiscard]] virtual std::optional<UniqueFd> open_raw(const Digest& digest, std::uint64_t size_bytes) const;
 
   /// What is stored under `digest`, found without reading or checking its bytes; nothing when it is absent.
   [[nodiscard]] virtual std::optional<BlobInfo> find(const Digest& digest) const = 0;

@@ -41,6 +41,7 @@ class FsBlobStore final : public BlobStore {
   void get_many(std::span<GetRequest> requests) const override;
   [[nodiscard]] std::vector<std::byte> get(const Digest& digest,
                                            std::uint64_t limit_bytes = kMaxBlobBytes) const override;
+  [[nodiscard]] std::optional<UniqueFd> open_raw(const Digest& digest, std::uint64_t size_bytes) const override;
   [[nodiscard]] std::optional<BlobInfo> find(const Digest& digest) const override;
   void for_each(const std::function<void(const Digest&, const BlobInfo&)>& visit) const override;
   bool remove(const Digest& digest) override;

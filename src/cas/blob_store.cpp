@@ -45,6 +45,10 @@ void BlobStore::get_all(std::span<GetRequest> requests) const {
   }
 }
 
+std::optional<UniqueFd> BlobStore::open_raw(const Digest& /*digest*/, std::uint64_t /*size_bytes*/) const {
+  return std::nullopt;
+}
+
 std::uint64_t BlobStore::physical_bytes() const {
   std::uint64_t total_bytes = 0;
   for_each([&](const Digest&, const BlobInfo& info) { total_bytes += info.stored_bytes; });

@@ -142,6 +142,14 @@ std::vector<std::byte> FsBlobStore::get(const Digest& digest, std::uint64_t limi
   return bytes;
 }
 
+std::optional<UniqueFd> FsBlobStore::open_raw(const Digest& digest, std::uint64_t size_bytes) const {
+  const Directory* shard = impl_->directories.find(shard_of(digest));
+  if (shard == nullptr) return std::nullopt;
+  auto file = open_stored_file(*shard, blob_file_name(digest, codec_of(Encoding::raw)));
+  if (!file || file->size_bytes != size_bytes) return std::nullopt;
+  return std::move(file->fd);
+}
+
 std::optional<BlobInfo> FsBlobStore::find(const Digest& digest) const {
   for (int look = 0; look < kLooks; ++look) {
     const Directory* shard = impl_->directories.find(shard_of(digest));

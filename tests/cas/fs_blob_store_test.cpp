@@ -33,6 +33,23 @@ TEST_CASE("fs_sharding_uses_first_two_hex_chars: a blob lies in the directory of
   CHECK(only_file_of(dir.path(), digest) == blob_path(dir.path(), digest, ".zst"));
 }
 
+TEST_CASE("a blob kept as it is can be opened as a file, which outlives the blob; others can't") {
+  const TempDir dir;
+  FsBlobStore store(dir.path());
+  const Bytes random = random_bytes(10'000, 1);
+  const Digest digest = store.put(random).digest;
+  const std::optional<UniqueFd> file = store.open_raw(digest, random.size());
+  REQUIRE(file.has_value());
+  CHECK_FALSE(store.open_raw(digest, random.size() - 1).has_value());
+  CHECK_FALSE(store.open_raw(store.put(compressible_bytes(10'000, 1)).digest, 10'000).has_value());
+  CHECK_FALSE(store.open_raw(sha256(bytes_of("absent")), 6).has_value());
+  CHECK(store.remove(digest));
+  Bytes found(random.size());
+  CHECK(::pread(file->get(), found.data(), found.size(), 0) == static_cast<ssize_t>(found.size()));
+  CHECK(found == random);
+  CHECK(::write(file->get(), "x", 1) == -1);
+}
+
 TEST_CASE("opening a directory that is absent says so and makes nothing") {
   const TempDir dir;
   const fs::path absent = dir.path() / "absent";

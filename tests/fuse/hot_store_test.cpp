@@ -46,6 +46,7 @@ class FullBacking final : public HotBacking {
   void remove(const HotKey& /*key*/) noexcept override {}
   std::vector<HotKey> list() override { return {}; }
   UniqueFd make_sample() override { return UniqueFd(); }
+  bool is_sealed() const noexcept override { return true; }
   unsigned stack_depth() const override { return 1; }
   std::string name() const override { return "full"; }
 };

@@ -13,6 +13,7 @@ using pfcache::fuse::HotPlace;
 using pfcache::fuse::MountOptions;
 using pfcache::fuse::parse_mount_options;
 using pfcache::fuse::PassthroughUse;
+using pfcache::fuse::VerifyWhen;
 
 namespace {
 
@@ -45,6 +46,7 @@ TEST_CASE("a store and a directory are enough") {
   CHECK_FALSE(options.hot_size_bytes);
   CHECK((options.hot == HotPlace::memory));
   CHECK((options.passthrough == PassthroughUse::automatic));
+  CHECK((options.verify == VerifyWhen::once));
   CHECK(options.threads == 0);
   CHECK(options.kernel_flags.empty());
 }
@@ -99,6 +101,11 @@ TEST_CASE("passthrough is off, required or as it comes") {
   CHECK((with("passthrough=off,passthrough=auto").passthrough == PassthroughUse::automatic));
 }
 
+TEST_CASE("files are verified once or always") {
+  CHECK((with("verify=once").verify == VerifyWhen::once));
+  CHECK((with("verify=always").verify == VerifyWhen::always));
+}
+
 TEST_CASE("flags of the mount are passed on in order, words for mount(8) are not") {
   const MountOptions options = with("defaults,nosuid,noauto,x-systemd.automount,nodev,_netdev,noatime,x-a=b");
   CHECK(options.kernel_flags == std::vector<std::string>{"nosuid", "nodev", "noatime"});
@@ -122,6 +129,8 @@ TEST_CASE("a value that makes no sense is refused by name") {
                           "hot_size=-1",
                           "hot_size=17179869184G",
                           "hot_size=18446744073709551616",
+                          "verify=",
+                          "verify=never",
                           "threads=1025",
                           "threads=0x2",
                           "threads=+1"}) {
