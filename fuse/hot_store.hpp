@@ -56,6 +56,7 @@ class HotStore {
 
   [[nodiscard]] std::uint64_t held_bytes() const;
   [[nodiscard]] std::uint64_t limit_bytes() const noexcept { return limits_.bytes; }
+  [[nodiscard]] std::size_t limit_files() const noexcept { return limits_.files; }
 
  private:
   // Without a file: one that an earlier process left and nobody has checked.

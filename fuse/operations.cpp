@@ -113,6 +113,7 @@ fuse_lowlevel_ops operations() noexcept {
   ops.statfs = on_statfs;
   add_directory_operations(ops);
   add_file_operations(ops);
+  add_status_operations(ops);
   add_refusals(ops);
   return ops;
 }

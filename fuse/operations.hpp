@@ -57,6 +57,7 @@ struct FileSystem {
 /// The parts of them that list directories and that read files, in files of their own.
 void add_directory_operations(fuse_lowlevel_ops& ops) noexcept;
 void add_file_operations(fuse_lowlevel_ops& ops) noexcept;
+void add_status_operations(fuse_lowlevel_ops& ops) noexcept;
 
 [[nodiscard]] FileSystem& file_system_of(fuse_req_t req) noexcept;
 

@@ -80,6 +80,7 @@ Command unname_command();
 Command pin_command();
 Command unpin_command();
 Command remove_command();
+Command fetch_command();
 Command verify_command();
 Command stats_command();
 Command repack_command();

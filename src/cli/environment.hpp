@@ -17,6 +17,7 @@ struct Environment {
   std::function<std::optional<std::string>(const std::string&)> variable;
   bool is_root = false;
   bool out_is_terminal = false;
+  bool err_is_terminal = false;
   std::stop_token stop = {};                                 ///< requested by the first signal that asks for an end
   std::function<int()> stop_signal = [] { return SIGINT; };  ///< which signal that was
 };

@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
                           .variable = variable,
                           .is_root = ::geteuid() == 0,
                           .out_is_terminal = ::isatty(STDOUT_FILENO) != 0,
+                          .err_is_terminal = ::isatty(STDERR_FILENO) != 0,
                           .stop = signals.token(),
                           .stop_signal = [&signals] { return signals.signal(); }};
   const std::vector<std::string> args(argv + std::min(argc, 1), argv + argc);

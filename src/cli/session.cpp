@@ -25,6 +25,11 @@ std::filesystem::path Session::default_store_path() const {
 
 std::string Session::variable(const std::string& name) const { return environment_->variable(name).value_or(""); }
 
+// https://no-color.org: any value but an empty one.
+Progress::Style Session::progress_style() const {
+  return {environment_->err_is_terminal && !global_.quiet, variable("NO_COLOR").empty()};
+}
+
 void Session::note(std::string_view text) const {
   if (!global_.quiet) warn(text);
 }

@@ -9,6 +9,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/environment.hpp"
+#include "cli/progress.hpp"
 #include "pfcache/json_writer.hpp"
 #include "pfcache/store.hpp"
 
@@ -31,6 +32,12 @@ class Session {
   [[nodiscard]] bool json() const noexcept { return global_.json; }
   [[nodiscard]] bool out_is_terminal() const noexcept { return environment_->out_is_terminal; }
   [[nodiscard]] const std::stop_token& stop() const noexcept { return environment_->stop; }
+
+  /// Whether and how to show progress on standard error: on a terminal, unless --quiet.
+  [[nodiscard]] Progress::Style progress_style() const;
+
+  /// Standard error, for progress; for words there are note() and warn().
+  [[nodiscard]] std::ostream& err() const noexcept { return environment_->err; }
 
   /// Standard output.
   [[nodiscard]] std::ostream& out() const noexcept { return environment_->out; }

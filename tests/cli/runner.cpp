@@ -24,6 +24,7 @@ Result run_in(const World& world, const std::vector<std::string>& args) {
                                },
                                .is_root = world.is_root,
                                .out_is_terminal = world.out_is_terminal,
+                               .err_is_terminal = world.err_is_terminal,
                                .stop = world.stop};
   const int status = cli::run_pfcache(args, environment);
   return {status, out.str(), err.str()};

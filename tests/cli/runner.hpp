@@ -25,6 +25,7 @@ struct World {
   std::map<std::string, std::string> variables = {};
   bool is_root = false;
   bool out_is_terminal = false;
+  bool err_is_terminal = false;
   std::stop_token stop = {};
 };
 

@@ -1,0 +1,83 @@
+#include "cli/mount_table.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+
+#include "pfcache/error.hpp"
+
+namespace pfcache::cli {
+namespace {
+
+constexpr std::string_view kType = "fuse.pfcache";
+
+// Fields before the optional ones: id, parent, device, root, mount point, options.
+constexpr std::size_t kRoot = 3;
+constexpr std::size_t kMountPoint = 4;
+constexpr std::size_t kFixedFields = 6;
+
+std::vector<std::string_view> split(std::string_view line) {
+  std::vector<std::string_view> fields;
+  while (!line.empty()) {
+    const std::size_t end = std::min(line.find(' '), line.size());
+    if (end > 0) fields.push_back(line.substr(0, end));
+    line.remove_prefix(std::min(end + 1, line.size()));
+  }
+  return fields;
+}
+
+bool is_octal(char c) { return c >= '0' && c <= '7'; }
+
+// The kernel writes blanks and backslashes as \ooo.
+std::string unescape(std::string_view field) {
+  std::string text;
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    const bool is_escape =
+        field[i] == '\\' && field.size() - i > 3 && std::all_of(&field[i + 1], &field[i + 1] + 3, is_octal);
+    if (!is_escape) {
+      text += field[i];
+      continue;
+    }
+    const int value = (field[i + 1] - '0') * 64 + (field[i + 2] - '0') * 8 + (field[i + 3] - '0');
+    text += static_cast<char>(value & 0xFF);
+    i += 3;
+  }
+  return text;
+}
+
+std::optional<MountedStore> parse_line(std::string_view line) {
+  const std::vector<std::string_view> fields = split(line);
+  if (fields.size() < kFixedFields) return std::nullopt;
+  const auto dash = std::find(fields.begin() + kFixedFields, fields.end(), "-");
+  if (fields.end() - dash < 3 || dash[1] != kType || fields[kRoot] != "/") return std::nullopt;
+  return MountedStore{unescape(fields[kMountPoint]), unescape(dash[2])};
+}
+
+}  // namespace
+
+std::vector<MountedStore> parse_mount_table(std::string_view mountinfo) {
+  std::vector<MountedStore> mounts;
+  while (!mountinfo.empty()) {
+    const std::size_t end = std::min(mountinfo.find('\n'), mountinfo.size());
+    if (auto mount = parse_line(mountinfo.substr(0, end))) mounts.push_back(std::move(*mount));
+    mountinfo.remove_prefix(std::min(end + 1, mountinfo.size()));
+  }
+  return mounts;
+}
+
+std::vector<MountedStore> find_mounts(const std::filesystem::path& store) {
+  std::ifstream file("/proc/self/mountinfo");
+  if (!file) throw Error::from_errno(ENOENT, "/proc/self/mountinfo");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::vector<MountedStore> mounts = parse_mount_table(text);
+  std::erase_if(mounts, [&](const MountedStore& mount) {
+    std::error_code absent;
+    return !std::filesystem::equivalent(mount.store, store, absent);
+  });
+  return mounts;
+}
+
+}  // namespace pfcache::cli
