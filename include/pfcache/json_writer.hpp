@@ -1,6 +1,7 @@
-// Writing JSON: compact, in the order given.
+// Writing JSON, in the order given: compact, or laid out for people.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,14 @@ void append_json_string(std::string& out, std::string_view text);
 /// Builds one JSON value. Commas are placed by the writer; the caller balances begin and end.
 class JsonWriter {
  public:
+  enum class Layout {
+    compact,
+    two_spaces,  ///< one value a line, two spaces a level: as Rust's serde_json and JavaScript lay it out
+  };
+
+  JsonWriter() = default;
+  explicit JsonWriter(Layout layout) : layout_(layout) {}
+
   JsonWriter& begin_object() { return open('{'); }
   JsonWriter& end_object() { return close('}'); }
   JsonWriter& begin_array() { return open('['); }
@@ -46,9 +55,13 @@ class JsonWriter {
   JsonWriter& open(char bracket);
   JsonWriter& close(char bracket);
   void separate();
+  void break_line();
 
+  Layout layout_ = Layout::compact;
+  std::size_t depth_ = 0;
   std::string text_;
   bool needs_comma_ = false;
+  bool follows_key_ = false;
 };
 
 }  // namespace pfcache

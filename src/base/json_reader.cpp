@@ -123,6 +123,23 @@ bool JsonObject::boolean(std::string_view key) const {
   return value;
 }
 
+bool JsonObject::is_null(std::string_view key) const noexcept {
+  const auto* value = find(key);
+  return value == nullptr || value->is_null();
+}
+
+std::optional<double> JsonObject::optional_f64(std::string_view key) const {
+  if (is_null(key)) return std::nullopt;
+  double value = 0;
+  if (require(key).get_double().get(value) != simdjson::SUCCESS) refuse(key, "a number or null");
+  return value;
+}
+
+std::optional<std::uint64_t> JsonObject::optional_u64(std::string_view key) const {
+  if (is_null(key)) return std::nullopt;
+  return u64(key);
+}
+
 JsonArray JsonObject::array(std::string_view key) const {
   simdjson::dom::array value;
   if (require(key).get_array().get(value) != simdjson::SUCCESS) refuse(key, "an array");

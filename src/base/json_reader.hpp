@@ -29,6 +29,9 @@ class JsonObject {
   [[nodiscard]] std::uint64_t u64(std::string_view key) const;
   [[nodiscard]] std::int64_t i64(std::string_view key) const;
   [[nodiscard]] bool boolean(std::string_view key) const;
+  /// Nothing for a field that is missing or null.
+  [[nodiscard]] std::optional<double> optional_f64(std::string_view key) const;
+  [[nodiscard]] std::optional<std::uint64_t> optional_u64(std::string_view key) const;
   [[nodiscard]] JsonArray array(std::string_view key) const;
 
   /// What messages call this object, e.g. `manifest: pages[3]`.
@@ -49,6 +52,7 @@ class JsonObject {
 
   JsonObject(simdjson::dom::element element, const Place& place);
   [[nodiscard]] const simdjson::dom::element* find(std::string_view key) const noexcept;
+  [[nodiscard]] bool is_null(std::string_view key) const noexcept;
   [[nodiscard]] const simdjson::dom::element& require(std::string_view key) const;
   [[noreturn]] void refuse(std::string_view key, std::string_view expected) const;
 

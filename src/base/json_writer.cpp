@@ -28,19 +28,30 @@ void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
 }
 
+void JsonWriter::break_line() {
+  if (layout_ == Layout::compact) return;
+  text_.push_back('\n');
+  text_.append(2 * depth_, ' ');
+}
+
 void JsonWriter::separate() {
   if (needs_comma_) text_.push_back(',');
+  if (!follows_key_ && depth_ > 0) break_line();
   needs_comma_ = true;
+  follows_key_ = false;
 }
 
 JsonWriter& JsonWriter::open(char bracket) {
   separate();
   text_.push_back(bracket);
   needs_comma_ = false;
+  ++depth_;
   return *this;
 }
 
 JsonWriter& JsonWriter::close(char bracket) {
+  --depth_;
+  if (needs_comma_) break_line();  // but {} and [] stay together
   text_.push_back(bracket);
   needs_comma_ = true;
   return *this;
@@ -49,8 +60,9 @@ JsonWriter& JsonWriter::close(char bracket) {
 JsonWriter& JsonWriter::key(std::string_view name) {
   separate();
   append_json_string(text_, name);
-  text_.push_back(':');
+  text_ += layout_ == Layout::compact ? ":" : ": ";
   needs_comma_ = false;
+  follows_key_ = true;
   return *this;
 }
 
@@ -75,7 +87,8 @@ JsonWriter& JsonWriter::value(std::int64_t number) {
 JsonWriter& JsonWriter::value(double number) {
   if (!std::isfinite(number)) return null();
   separate();
-  fmt::format_to(std::back_inserter(text_), "{}", number);
+  // Readers take "-0" for an integer, which has no sign to keep.
+  text_ += number == 0 && std::signbit(number) ? "-0.0" : fmt::format("{}", number);
   return *this;
 }
 

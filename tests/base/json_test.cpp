@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -27,6 +28,48 @@ TEST_CASE("the writer is compact, keeps the order and places the commas") {
   json.begin_object().field("z", 1).key("a").begin_array().value("x").value(true).null().begin_object().end_object();
   json.begin_array().end_array().end_array().field("last", std::uint64_t{18446744073709551615U}).end_object();
   CHECK(json.text() == R"({"z":1,"a":["x",true,null,{},[]],"last":18446744073709551615})");
+}
+
+TEST_CASE("the writer lays out for people with two spaces a level, and keeps what is empty together") {
+  JsonWriter json(JsonWriter::Layout::two_spaces);
+  json.begin_object().field("a", 1).key("list").begin_array().value(2).begin_object().end_object().end_array();
+  json.key("none").begin_array().end_array().key("inner").begin_object().key("x").null().end_object().end_object();
+  CHECK(
+      json.text() ==
+      "{\n  \"a\": 1,\n  \"list\": [\n    2,\n    {}\n  ],\n  \"none\": [],\n  \"inner\": {\n    \"x\": null\n  }\n}");
+  CHECK(JsonWriter(JsonWriter::Layout::two_spaces).value("alone").text() == "\"alone\"");
+}
+
+TEST_CASE("optional numbers are nothing when missing or null, and read back bit by bit") {
+  const double numbers[] = {0.0,
+                            -0.0,
+                            0.1,
+                            1.0 / 3,
+                            1e20,
+                            -1e15,
+                            1e16,
+                            123456789012345680.0,
+                            5e-324,
+                            std::numeric_limits<double>::max(),
+                            std::numeric_limits<double>::lowest()};
+  for (const double number : numbers) {
+    const std::string text = JsonWriter().begin_object().field("n", number).end_object().take();
+    CAPTURE(text);
+    const JsonDocument document(text, "thing");
+    const auto found = document.root().optional_f64("n");
+    REQUIRE(found);
+    CHECK(std::bit_cast<std::uint64_t>(*found) == std::bit_cast<std::uint64_t>(number));
+  }
+  const JsonDocument document(R"({"null":null,"text":"1","below":-1,"big":18446744073709551615})", "thing");
+  const JsonObject root = document.root();
+  CHECK_FALSE(root.optional_f64("null"));
+  CHECK_FALSE(root.optional_f64("absent"));
+  CHECK_FALSE(root.optional_u64("null"));
+  CHECK_FALSE(root.optional_u64("absent"));
+  CHECK(root.optional_u64("big") == 18446744073709551615U);
+  CHECK_THROWS_WITH_AS(std::ignore = root.optional_f64("text"),
+                       "thing: field 'text': expected a number or null, found \"1\": malformed", Error);
+  CHECK_THROWS_AS(std::ignore = root.optional_u64("below"), Error);
 }
 
 TEST_CASE("numbers are written so that they read back the same, and what is no number is null") {
