@@ -15,6 +15,7 @@ USES = {
     "snapshot": ["cas"],
     "engine": ["snapshot"],
     "upkeep": ["engine"],
+    "warm": ["hash"],
 }
 # The room whose sources stand behind each public header.
 PUBLIC = {
@@ -26,6 +27,7 @@ PUBLIC = {
     "synthetic_pager": "snapshot",
     "engine_file": "engine",
     "repack": "upkeep",
+    "fingerprint": "warm",
 }
 # A library of others is known in one room.
 THIRD_PARTY = {
