@@ -1,0 +1,96 @@
+// The entries of one key: a directory of pairs.
+//
+// What makes it safe for many processes without a lock that anybody has to wait for:
+//
+// - A run is never used twice, and its files never change. A payload gets its name before its JSON does, and loses it
+//   after: so a JSON whose payload is missing, of another size or of another SHA-256 is damage, not work in progress;
+//   unless the JSON itself is gone by then, which is a removal.
+// - An entry is replaced by one of another run, which is durable before the old one goes. A crash in between leaves
+// both.
+// - Who saves holds the directory's flock shared, and who takes away what dead writers left, or the directory, needs it
+//   alone and does not wait for it: whatever is found then without its other half was left by a crash. gam takes no
+//   locks, so what might be its is left alone for kGraceOfOthers besides.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/directory.hpp"
+#include "pfcache/warm_start_store.hpp"
+
+namespace pfcache {
+
+inline constexpr std::chrono::hours kGraceOfOthers{1};
+
+/// What was found under a run.
+enum class EntryState {
+  whole,     ///< as far as was looked
+  vanished,  ///< removed or replaced meanwhile, or never there
+  damaged,
+  unknown,  ///< of a schema, size or kind of file that isn't ours to judge, or not to be read now
+};
+
+struct EntryLook {
+  EntryState state = EntryState::unknown;
+  WarmRun about;
+  std::string json;                ///< as it was when it was looked at
+  std::uint64_t stored_bytes = 0;  ///< of both files
+};
+
+class KeyDirectory {
+ public:
+  KeyDirectory(Directory directory, std::string name) : directory_(std::move(directory)), name_(std::move(name)) {}
+
+  /// The directory of `key`; nothing when there is none.
+  [[nodiscard]] static std::optional<KeyDirectory> find(const Directory& root, const Fingerprint& key);
+
+  /// The directory of `key`, made when there is none, its lock held shared until the object goes.
+  [[nodiscard]] static KeyDirectory make_locked(const Directory& root, const Fingerprint& key);
+
+  /// The runs that have a JSON, in no order.
+  [[nodiscard]] std::vector<std::string> runs() const;
+
+  /// True when there are files that make no entry and might have to go, or none at all.
+  [[nodiscard]] bool is_untidy() const;
+
+  /// Looks at everything but the payload's bytes.
+  [[nodiscard]] EntryLook look_at(const std::string& run) const;
+
+  /// Reads the payload of an entry that was found whole and checks it: `look.state` says what came out of it.
+  [[nodiscard]] std::vector<std::byte> read_payload(EntryLook& look) const;
+
+  /// Writes an entry, durable when it returns. A failure leaves nothing of it.
+  /// Throws: system errors; ENOENT when the directory was removed.
+  void publish(const std::string& run, std::span<const std::byte> payload, std::string_view json) const;
+
+  /// Removes an entry and returns the bytes that were freed; 0 when somebody else did. The removal need not survive a
+  /// crash. Throws: system errors.
+  std::uint64_t remove(const std::string& run) const;
+
+  /// As remove(), unless the JSON isn't any more what was looked at.
+  std::uint64_t remove_damaged(const EntryLook& look) const;
+
+  /// Removes what writers who died have left, and then the directory from `root` when it is empty: unless somebody is
+  /// writing here. Returns how many files went.
+  std::uint64_t sweep(const Directory& root, std::chrono::nanoseconds unix_time) const;
+
+ private:
+  void lock_shared() const;
+  [[nodiscard]] bool try_lock() const;
+  [[nodiscard]] EntryState absent_payload(const std::string& run) const;
+  [[nodiscard]] std::optional<std::uint64_t> file_bytes(const std::string& name) const;
+
+  Directory directory_;
+  std::string name_;  // in the root
+};
+
+/// True for a file that nobody has changed for kGraceOfOthers.
+[[nodiscard]] bool is_abandoned(const Directory& directory, const std::string& name,
+                                std::chrono::nanoseconds unix_time);
+
+}  // namespace pfcache
