@@ -27,7 +27,7 @@ PUBLIC = {
     "synthetic_pager": "snapshot",
     "engine_file": "engine",
     "repack": "upkeep",
-    "fingerprint": "warm", "warm_start_store": "warm",
+    "fingerprint": "warm", "fit_session": "warm", "warm_start_store": "warm",
 }
 # A library of others is known in one room.
 THIRD_PARTY = {
