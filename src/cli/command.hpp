@@ -63,6 +63,13 @@ struct Command {
   std::function<Run(ArgumentTable&)> declare;
 };
 
+/// Commands of two words, `pfcache NAME COMMAND`.
+struct CommandGroup {
+  std::string name;
+  std::string summary;  ///< one line
+  std::vector<Command> commands;
+};
+
 /// A `take` that keeps the text. REQUIRES: `into` lives as long as the result.
 template <typename Text>
 [[nodiscard]] TakeText keep(Text& into) {
@@ -84,5 +91,7 @@ Command fetch_command();
 Command verify_command();
 Command stats_command();
 Command repack_command();
+CommandGroup warm_group();
+Command warm_list_command();
 
 }  // namespace pfcache::cli

@@ -36,6 +36,8 @@ std::vector<Command> all_commands() {
           remove_command(), fetch_command(),   verify_command(),  repack_command(), stats_command()};
 }
 
+std::vector<CommandGroup> all_groups() { return {warm_group()}; }
+
 [[noreturn]] void refuse(const std::string& why) { throw Error(Errc::invalid_argument, why); }
 
 /// The same options on the program and on each command: CLI11's own way of passing options on to the parent would
@@ -61,14 +63,25 @@ struct DeclaredCommand {
   Run run;
 };
 
-DeclaredCommand declare(CLI::App& root, const Command& command, GlobalOptions& global) {
-  CLI::App* app = root.add_subcommand(command.name, command.summary);
+DeclaredCommand declare(CLI::App& parent, const Command& command, GlobalOptions& global) {
+  CLI::App* app = parent.add_subcommand(command.name, command.summary);
   app->group("Commands");
   app->footer(
       fmt::format("{}{}Example:\n  {}", command.details, command.details.empty() ? "" : "\n\n", command.example));
   ArgumentTable table(*app);
   Run run = command.declare(table);
   return {app, std::move(table), declare_globals(*app, global), std::move(run)};
+}
+
+/// Declares the group and its commands, and gives the options that may stand between the two words.
+ArgumentTable declare(CLI::App& root, const CommandGroup& group, GlobalOptions& global,
+                      std::vector<DeclaredCommand>& commands) {
+  CLI::App* app = root.add_subcommand(group.name, group.summary);
+  app->group("Commands");
+  app->require_subcommand(0, 1);
+  app->footer(fmt::format("Example:\n  {}", group.commands.front().example));
+  for (const Command& command : group.commands) commands.push_back(declare(*app, command, global));
+  return declare_globals(*app, global);
 }
 
 /// What CLI11 would misread is refused before it sees it.
@@ -94,18 +107,27 @@ std::string version_text(bool json) {
   return JsonWriter().begin_object().field("version", version()).end_object().take() + "\n";
 }
 
-/// Where to read on: the help of the command that was recognised, or the program's.
-std::string hint(const CLI::App& root) {
-  const auto chosen = root.get_subcommands();
-  return fmt::format("see 'pfcache {}--help'", chosen.empty() ? "" : chosen.front()->get_name() + " ");
+/// The command that was recognised, or the group or program that it should be one of.
+const CLI::App& deepest(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? app : deepest(*chosen.front());
 }
+
+/// `warm save `, with the blank, and nothing for the program.
+std::string words_of(const CLI::App& app) {
+  return app.get_parent() == nullptr ? "" : words_of(*app.get_parent()) + app.get_name() + " ";
+}
+
+/// Where to read on: the help of what was recognised.
+std::string hint(const CLI::App& root) { return fmt::format("see 'pfcache {}--help'", words_of(deepest(root))); }
 
 std::string explain(const CLI::App& root, const CLI::ParseError& error) {
   const auto extras = root.remaining(true);
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extras.empty()) {
-    const bool is_command = root.get_subcommands().empty() && !extras.front().starts_with('-');
-    const char* what = is_command ? "there is no command" : "not expected:";
-    return fmt::format("{} '{}'; {}", what, extras.front(), hint(root));
+    const CLI::App& at = deepest(root);
+    const bool is_command = !at.get_subcommands({}).empty() && !extras.front().starts_with('-');
+    if (!is_command) return fmt::format("not expected: '{}'; {}", extras.front(), hint(root));
+    return fmt::format("there is no command '{}{}'; {}", words_of(at), extras.front(), hint(root));
   }
   return fmt::format("{}; {}", error.what(), hint(root));
 }
@@ -183,9 +205,14 @@ CommandLine parse_command_line(std::span<const std::string> args) {
   const ArgumentTable globals = declare_globals(root, line.global);
   std::vector<DeclaredCommand> commands;
   for (const Command& command : all_commands()) commands.push_back(declare(root, command, line.global));
+  std::vector<ArgumentTable> group_globals;
+  for (const CommandGroup& group : all_groups()) {
+    group_globals.push_back(declare(root, group, line.global, commands));
+  }
 
   if (!parse(root, args, line.text)) return line;
   globals.take_all();
+  for (const ArgumentTable& between : group_globals) between.take_all();
   const auto chosen = std::find_if(commands.begin(), commands.end(), [](const auto& it) { return it.app->parsed(); });
   if (chosen == commands.end()) refuse("expected a command; " + hint(root));
   if (chosen->table.takes_any_number()) refuse_lists(args);

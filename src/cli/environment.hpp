@@ -20,6 +20,7 @@ struct Environment {
   bool err_is_terminal = false;
   std::stop_token stop = {};                                 ///< requested by the first signal that asks for an end
   std::function<int()> stop_signal = [] { return SIGINT; };  ///< which signal that was
+  int in_fd = 0;                                             ///< standard input, read to its end by who takes a payload
 };
 
 /// Exit statuses that are not made from an error's code by exit_status_of().

@@ -1,5 +1,6 @@
 #include "cli/session.hpp"
 
+#include "cli/input.hpp"
 #include "cli/text.hpp"
 #include "pfcache/error.hpp"
 
@@ -21,6 +22,10 @@ std::filesystem::path Session::default_store_path() const {
   const std::filesystem::path home = variable("HOME");
   if (home.is_absolute()) return home / ".local/share/pfcache";
   throw Error(Errc::invalid_argument, "no store is named and $HOME is unset: expected --store DIR or $PFCACHE_STORE");
+}
+
+std::vector<std::byte> Session::read_input(std::uint64_t limit_bytes) const {
+  return read_to_end(environment_->in_fd, limit_bytes, environment_->stop);
 }
 
 std::string Session::variable(const std::string& name) const { return environment_->variable(name).value_or(""); }

@@ -1,11 +1,14 @@
 // One run of a command: the options that every command has, the store they lead to, and where output goes.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <ostream>
 #include <stop_token>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cli/command_line.hpp"
 #include "cli/environment.hpp"
@@ -38,6 +41,9 @@ class Session {
 
   /// Standard error, for progress; for words there are note() and warn().
   [[nodiscard]] std::ostream& err() const noexcept { return environment_->err; }
+
+  /// All of standard input. Throws: Errc::too_large above `limit_bytes`; Errc::interrupted; system errors.
+  [[nodiscard]] std::vector<std::byte> read_input(std::uint64_t limit_bytes) const;
 
   /// Standard output.
   [[nodiscard]] std::ostream& out() const noexcept { return environment_->out; }

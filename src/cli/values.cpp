@@ -69,6 +69,14 @@ std::uint64_t parse_size(std::string_view argument, std::string_view text) {
   return value << *shift;
 }
 
+double parse_f64(std::string_view argument, std::string_view text) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end) refuse(argument, "a number such as 0.5 or -1e-3", text);
+  return value;
+}
+
 std::string parse_name(std::string_view argument, std::string_view text) {
   if (!is_valid_name(text)) {
     refuse(argument, "1 to 128 of A-Z a-z 0-9 . _ -, not starting with a dot and not a digest", text);

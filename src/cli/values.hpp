@@ -20,6 +20,9 @@ inline constexpr std::uint64_t kMaxThreads = 1024;
 /// A number of bytes: `4096`, `512K`, `64MiB`, `4G`. Units are powers of 1024.
 [[nodiscard]] std::uint64_t parse_size(std::string_view argument, std::string_view text);
 
+/// A decimal number with or without an exponent, `nan`, `inf` or `-inf`.
+[[nodiscard]] double parse_f64(std::string_view argument, std::string_view text);
+
 /// A name for a ref or a file record.
 [[nodiscard]] std::string parse_name(std::string_view argument, std::string_view text);
 

@@ -1,6 +1,8 @@
 #include "cli/runner.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -8,13 +10,27 @@
 #include <sstream>
 
 #include "cli/environment.hpp"
+#include "pfcache/unique_fd.hpp"
 
 namespace pfcache::test {
 namespace fs = std::filesystem;
 
+namespace {
+
+/// A file in memory, open at its start.
+UniqueFd file_with(const std::string& bytes) {
+  UniqueFd file(::memfd_create("input", MFD_CLOEXEC));
+  REQUIRE(file);
+  REQUIRE(::pwrite(file.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+  return file;
+}
+
+}  // namespace
+
 Result run_in(const World& world, const std::vector<std::string>& args) {
   std::ostringstream out;
   std::ostringstream err;
+  const UniqueFd in = file_with(world.input);
   cli::Environment environment{.out = out,
                                .err = err,
                                .variable = [&world](const std::string& name) -> std::optional<std::string> {
@@ -25,7 +41,8 @@ Result run_in(const World& world, const std::vector<std::string>& args) {
                                .is_root = world.is_root,
                                .out_is_terminal = world.out_is_terminal,
                                .err_is_terminal = world.err_is_terminal,
-                               .stop = world.stop};
+                               .stop = world.stop,
+                               .in_fd = in.get()};
   const int status = cli::run_pfcache(args, environment);
   return {status, out.str(), err.str()};
 }

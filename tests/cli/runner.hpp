@@ -27,6 +27,7 @@ struct World {
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   std::stop_token stop = {};
+  std::string input = {};  ///< what comes from standard input
 };
 
 /// Runs `pfcache ARGS` in `world`.

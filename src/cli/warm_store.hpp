@@ -1,0 +1,28 @@
+// The warm starts of the store that a command works on: STORE/warm.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cli/session.hpp"
+#include "pfcache/warm_start_store.hpp"
+
+namespace pfcache::cli {
+
+/// Throws: as Store::open.
+[[nodiscard]] WarmStartStore open_warm_store(const Session& session, const WarmStartOptions& options = {});
+
+/// The KEY of a command line. Throws: Errc::invalid_argument.
+[[nodiscard]] Fingerprint parse_key(std::string_view text);
+
+/// `checkpoint` or `final`, as --kind takes it.
+[[nodiscard]] std::string kind_text(EntryKind kind);
+
+/// `0.25`, `-` for none.
+[[nodiscard]] std::string objective_text(const WarmRun& run);
+[[nodiscard]] std::string iteration_text(const WarmRun& run);
+
+/// The fields of an entry, into an object that was begun.
+void add_entry(JsonWriter& json, const Fingerprint& key, const WarmRun& run);
+
+}  // namespace pfcache::cli
