@@ -27,6 +27,7 @@ export TMPDIR="$disk"
 measure "$build/tests/bench/bench_kernels"
 measure "$build/tests/bench/bench_capture"
 measure "$build/tests/bench/bench_sessions"
+measure "$build/tests/bench/bench_warm"
 if [ "$(id -u)" -eq 0 ] && [ -e /dev/fuse ]; then
   measure "$bench/bench_restore.py" "$build" --dir "$disk"
   measure "$bench/bench_pages.py" "$build"
