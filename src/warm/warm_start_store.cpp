@@ -54,7 +54,8 @@ fs::path default_store() {
 }
 
 fs::path settle(const fs::path& path) {
-  const fs::path absolute = fs::absolute(path).lexically_normal();
+  // Nothing more is tidied up: what `..` means is known only where links are followed.
+  const fs::path absolute = fs::absolute(path);
   return absolute.has_filename() ? absolute : absolute.parent_path();
 }
 

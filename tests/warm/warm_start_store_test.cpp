@@ -540,6 +540,10 @@ TEST_CASE("a root is absolute and made with all above it by the first save") {
   store.save(key_for("x"), bytes_of("x"), {});
   CHECK(payload_of(store, key_for("x")) == "x");
   CHECK(WarmStartStore::open("warm").root().is_absolute());
+  fs::create_directory_symlink(dir.path() / "a" / "b", dir.path() / "link");
+  CHECK(payload_of(WarmStartStore::open(dir.path() / "link" / "warm"), key_for("x")) == "x");
+  WarmStartStore::open(dir.path() / "link" / ".." / "c").save(key_for("y"), bytes_of("y"), {});
+  CHECK(fs::exists(dir.path() / "a" / "c" / key_for("y").hex()));
   write_text(dir.path() / "file", "");
   auto bad = WarmStartStore::open(dir.path() / "file" / "warm");
   CHECK_THROWS_AS(bad.save(key_for("x"), bytes_of("x"), {}), Error);
