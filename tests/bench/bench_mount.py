@@ -5,7 +5,7 @@
                                [--backings memory,tmpfs,disk,none,plain] [--processes N]
 
 Needs root. DIR is on the disk that is measured. Of several builds each is measured. Rounds go over all of it in turn, and
-the table has medians; "cpu" is what the daemon's threads took for a cold GB, which other programs on the machine hardly change.
+the table has medians, also when Ctrl-C ends it early; "cpu" is what the daemon's threads took for a cold GB, which other programs on the machine hardly change.
 """
 
 import argparse
@@ -87,10 +87,13 @@ class Mounted:
         fields = pathlib.Path(f"/proc/{self.daemon.pid}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
-    def __exit__(self, *failure):
-        while subprocess.run(["umount", self.at]).returncode != 0:
+    def __exit__(self, failure, *details):
+        # Interrupted, a page may still be open here.
+        command = ["umount", self.at] if failure is None else ["umount", "--lazy", self.at]
+        while subprocess.run(command).returncode != 0:
             time.sleep(0.1)
-        self.daemon.wait()  # its memory is free again
+        if failure is None:
+            self.daemon.wait()  # its memory is free again
 
 
 def measure(program, store, digest, work, processes, options, hot):
@@ -150,15 +153,15 @@ def main():
     builds = [pathlib.Path(build).resolve() for build in given.builds]
     work = pathlib.Path(tempfile.mkdtemp(prefix="bench-mount-", dir=given.dir))
     ram, disk, store = work / "ram", work / "disk", work / "store"
-    all_places = {
+    places = {
         "memory": ("hot_size=16G", None),
         "tmpfs": (f"hot={ram},hot_size=16G", ram),
         "disk": (f"hot={disk},hot_size=16G", disk),
         "none": ("hot=none", None),
     }
     backings = given.backings.split(",")
-    if unknown := set(backings) - set(all_places) - {"plain"}:
-        raise SystemExit(f"--backings: {', '.join(sorted(unknown))} is none of {', '.join(all_places)}, plain")
+    if unknown := set(backings) - set(places) - {"plain"}:
+        raise SystemExit(f"--backings: {', '.join(sorted(unknown))} is none of {', '.join(places)}, plain")
     try:
         command = [builds[0] / "src" / "cli" / "pfcache", "--quiet", "--store", store]
         subprocess.run([*command, "init"], check=True)
@@ -170,28 +173,34 @@ def main():
         disk.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16G", "none", ram], check=True)
         results = {}
-        for round_number in range(given.rounds):
-            for backing in backings:
-                if backing == "plain":
-                    results.setdefault(backing, []).append(measure_plain(work / "plain" / "pages", given.processes))
-                    continue
-                for build in builds:
-                    name = backing if len(builds) == 1 else f"{backing} {build.name}"
-                    program = build / "fuse" / "mount.pfcache"
-                    one = measure(program, store, digest, work, given.processes, *all_places[backing])
-                    results.setdefault(name, []).append(one)
-            print(f"round {round_number + 1} of {given.rounds} done", file=sys.stderr)
+        try:
+            for round_number in range(given.rounds):
+                run_round(builds, backings, places, store, digest, work, given.processes, results)
+                print(f"round {round_number + 1} of {given.rounds} done", file=sys.stderr)
+        except KeyboardInterrupt:
+            pass
         report(results, given)
     finally:
         subprocess.run(["umount", ram], stderr=subprocess.DEVNULL)
         shutil.rmtree(work, ignore_errors=True)
 
 
+def run_round(builds, backings, places, store, digest, work, processes, results):
+    for backing in backings:
+        if backing == "plain":
+            results.setdefault(backing, []).append(measure_plain(work / "plain" / "pages", processes))
+            continue
+        for build in builds:
+            name = backing if len(builds) == 1 else f"{backing} {build.name}"
+            one = measure(build / "fuse" / "mount.pfcache", store, digest, work, processes, *places[backing])
+            results.setdefault(name, []).append(one)
+
+
 def report(results, given):
     gigabytes = given.pages * given.page_kib * 1024 / 1e9
     median = {place: {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
               for place, rounds in results.items()}
-    print(f"{gigabytes:.2f} GB in pages of {given.page_kib} KiB, KV-like bf16; GB/s, medians of {given.rounds}; "
+    print(f"{gigabytes:.2f} GB in pages of {given.page_kib} KiB, KV-like bf16; GB/s, medians of {max(map(len, results.values()), default=0)}; "
           f"load {os.getloadavg()[0]:.1f}")
     print(f"{'hot pages in':<16} {'cold':>6} {'cpu s/GB':>9} {'second':>7} {'third':>7} {'×plain':>7} {'remount':>8} "
           f"{f'{given.processes} cold':>8} {'open µs':>8}")
