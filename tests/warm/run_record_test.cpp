@@ -102,7 +102,8 @@ TEST_CASE("what is no record is malformed, and says where") {
       {replaced(json, "\"payload_bytes\": 10", "\"payload_bytes\": -10"), "'payload_bytes'"},
       {replaced(json, "\"iteration\": 7", "\"iteration\": 7, \"iteration\": 8"), "appears twice"},
   };
-  for (const auto& [text, expected] : wrong) {
+  for (const auto& [json_text, expected] : wrong) {
+    const std::string& text = json_text;  // clang 14 captures no structured binding
     CAPTURE(text);
     const Failure failure = failure_of([&] { std::ignore = parse_run_record(text, "record"); });
     CHECK(failure.code == Errc::malformed);
