@@ -19,14 +19,14 @@ USES = {
 }
 # The room whose sources stand behind each public header.
 PUBLIC = {
-    "error": "base", "json_writer": "base", "mount_status": "base", "unique_fd": "base", "version": "base",
+    "duration": "base", "error": "base", "json_writer": "base", "mount_status": "base", "unique_fd": "base", "version": "base",
     "digest": "hash", "sha256": "hash",
     "blob_store": "cas", "fs_blob_store": "cas", "mem_blob_store": "cas",
     "capture": "snapshot", "catalog": "snapshot", "inspect": "snapshot", "manifest": "snapshot",
     "page_files": "snapshot", "pager": "snapshot", "restore": "snapshot", "store": "snapshot",
     "synthetic_pager": "snapshot",
     "engine_file": "engine",
-    "repack": "upkeep",
+    "gc": "upkeep", "repack": "upkeep", "staging_entries": "upkeep",
     "fingerprint": "warm", "fit_session": "warm", "warm_start_store": "warm",
 }
 # A library of others is known in one room.

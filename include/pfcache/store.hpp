@@ -1,6 +1,7 @@
 // A pfcache store: a directory with blobs, snapshots, refs and a configuration.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -26,6 +27,15 @@ enum class Profile {
 class WriterLease {
  public:
   explicit WriterLease(UniqueFd lock) noexcept : lock_(std::move(lock)) {}
+
+ private:
+  UniqueFd lock_;
+};
+
+/// The store for oneself: while the object lives no writer holds a lease.
+class CleanupLease {
+ public:
+  explicit CleanupLease(UniqueFd lock) noexcept : lock_(std::move(lock)) {}
 
  private:
   UniqueFd lock_;
@@ -58,6 +68,14 @@ class Store {
   /// True for a store that pf-core wrote and nobody made ours: it has no seals, so every manifest in it is a snapshot.
   [[nodiscard]] bool is_foreign() const noexcept;
 
+  /// True when manifests without a seal may be snapshots: in a foreign store, in one that was foreign before `init`,
+  /// and in one of profile pf_core, into which pf-core may write.
+  [[nodiscard]] bool may_hold_unsealed_snapshots() const noexcept;
+
+  /// How long a directory of staging/ that nobody touches is kept: `staging_keep` in config.toml.
+  static constexpr std::chrono::seconds kDefaultStagingKeep = std::chrono::hours(24);
+  [[nodiscard]] std::chrono::seconds staging_keep() const noexcept;
+
   [[nodiscard]] BlobStore& blobs() noexcept;
   [[nodiscard]] const BlobStore& blobs() const noexcept;
   [[nodiscard]] Catalog& catalog() noexcept;
@@ -68,6 +86,10 @@ class Store {
 
   /// Waits while a clean-up runs. Throws: system errors (EROFS, EACCES).
   [[nodiscard]] WriterLease lease() const;
+
+  /// The store for oneself, or nothing when somebody still holds a lease of either kind after `patience`, for which
+  /// writers that come new are kept waiting too. Throws: as lease().
+  [[nodiscard]] std::optional<CleanupLease> try_cleanup_lease(std::chrono::milliseconds patience) const;
 
   /// True when `digest` names a snapshot to be read here: sealed, or in a foreign store any blob of that name.
   [[nodiscard]] bool has_snapshot(const Digest& digest) const;

@@ -35,6 +35,8 @@ int FileOps::rename(int from_dir_fd, const char* from, int to_dir_fd, const char
 
 int FileOps::unlink(int dir_fd, const char* name, int flags) { return ::unlinkat(dir_fd, name, flags); }
 
+int FileOps::touch(int dir_fd, const char* name) { return ::utimensat(dir_fd, name, nullptr, 0); }
+
 int FileOps::mkdir(int dir_fd, const char* name, mode_t mode) { return ::mkdirat(dir_fd, name, mode); }
 
 FileOps& system_file_ops() noexcept {

@@ -25,6 +25,8 @@ class FileOps {
   virtual int fsync(int fd);
   virtual int rename(int from_dir_fd, const char* from, int to_dir_fd, const char* to);
   virtual int unlink(int dir_fd, const char* name, int flags);
+  /// utimensat(2): sets both times of `name` to now.
+  virtual int touch(int dir_fd, const char* name);
   virtual int mkdir(int dir_fd, const char* name, mode_t mode);
 };
 

@@ -11,6 +11,20 @@
 #include "pfcache/sha256.hpp"
 
 namespace pfcache {
+namespace {
+
+// An old blob that is put again is young again: a clean-up's grace period then covers those too who give their lease
+// back between putting pages and sealing them. Not at every put, which would only wear the disk. Failing costs no more
+// than that, and may be because the file is somebody else's.
+constexpr std::int64_t kFreshNs = std::int64_t{10} * 60 * 1'000'000'000;
+
+void freshen(const Directory& shard, const Codec& codec, const Digest& digest, const StoredFile& file) {
+  if (stamp_clock_ns() - file.stamp.modified_ns < kFreshNs) return;
+  std::ignore = shard.ops().touch(shard.fd(), blob_file_name(digest, codec).c_str());
+}
+
+}  // namespace
+
 void FsBlobBatch::put_many(std::span<const std::span<const std::byte>> blobs, std::span<PutResult> results,
                            const BlobHint& hint) {
   for (const auto& bytes : blobs) require_storable(bytes);
@@ -62,6 +76,7 @@ FsBlobBatch::Held FsBlobBatch::look_at_store(const Digest& digest, std::span<con
     if (!file) continue;
     if (is_intact(digest, codec, *file, bytes)) {
       held.intact_bytes = file->size_bytes;
+      freshen(*shard, codec, digest, *file);
     } else {
       held.damaged.push_back(&codec);
     }

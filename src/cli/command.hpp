@@ -91,6 +91,7 @@ Command fetch_command();
 Command verify_command();
 Command stats_command();
 Command repack_command();
+Command gc_command();
 CommandGroup warm_group();
 Command warm_list_command();
 

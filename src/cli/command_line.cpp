@@ -31,9 +31,9 @@ Example:
   pfcache capture session.bin --name chat && pfcache restore chat again.bin)";
 
 std::vector<Command> all_commands() {
-  return {init_command(),   capture_command(), restore_command(), list_command(),   show_command(),
-          diff_command(),   name_command(),    unname_command(),  pin_command(),    unpin_command(),
-          remove_command(), fetch_command(),   verify_command(),  repack_command(), stats_command()};
+  return {init_command(),   capture_command(), restore_command(), list_command(),  show_command(),   diff_command(),
+          name_command(),   unname_command(),  pin_command(),     unpin_command(), remove_command(), fetch_command(),
+          verify_command(), gc_command(),      repack_command(),  stats_command()};
 }
 
 std::vector<CommandGroup> all_groups() { return {warm_group()}; }

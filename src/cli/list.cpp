@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "cli/list_staging.hpp"
 #include "cli/names.hpp"
 #include "cli/session.hpp"
 #include "cli/text.hpp"
@@ -14,6 +15,7 @@ namespace {
 
 struct ListArguments {
   bool full = false;
+  bool staging = false;
 };
 
 struct Line {
@@ -94,6 +96,7 @@ void print_record(const Listing& listing, const Session& session) {
 
 int run_list(const ListArguments& arguments, const Session& session) {
   const Store store = session.open_store();
+  if (arguments.staging) return list_staging_directories(store, session);
   const Listing listing = collect(store, session);
   if (store.is_foreign()) {
     session.note("a pf-core store: its snapshots are not listed until they are named (pfcache name DIGEST NAME)");
@@ -112,6 +115,7 @@ Command list_command() {
   return {"list", "List the snapshots of a store, newest first", "", "pfcache list --full", [](ArgumentTable& table) {
             auto arguments = std::make_shared<ListArguments>();
             table.flag("--full", arguments->full, "all 64 digits of the digests");
+            table.flag("--staging", arguments->staging, "what is still arriving instead");
             return [arguments](const Session& session) { return run_list(*arguments, session); };
           }};
 }

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "pfcache/catalog.hpp"
+#include "pfcache/duration.hpp"
 #include "pfcache/error.hpp"
 
 namespace pfcache::cli {
@@ -75,6 +76,12 @@ double parse_f64(std::string_view argument, std::string_view text) {
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc{} || stop != end) refuse(argument, "a number such as 0.5 or -1e-3", text);
   return value;
+}
+
+std::chrono::seconds parse_time(std::string_view argument, std::string_view text) {
+  const auto duration = parse_duration(text);
+  if (!duration) refuse(argument, "a length of time such as 90s, 15m, 1h or 7d", text);
+  return *duration;
 }
 
 std::string parse_name(std::string_view argument, std::string_view text) {

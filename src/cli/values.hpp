@@ -2,6 +2,7 @@
 // and what was found.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,6 +23,9 @@ inline constexpr std::uint64_t kMaxThreads = 1024;
 
 /// A decimal number with or without an exponent, `nan`, `inf` or `-inf`.
 [[nodiscard]] double parse_f64(std::string_view argument, std::string_view text);
+
+/// A length of time: `90s`, `15m`, `1h`, `7d`, `0`.
+[[nodiscard]] std::chrono::seconds parse_time(std::string_view argument, std::string_view text);
 
 /// A name for a ref or a file record.
 [[nodiscard]] std::string parse_name(std::string_view argument, std::string_view text);

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <thread>
 
 #include "base/directory.hpp"
 #include "pfcache/error.hpp"
@@ -49,6 +51,17 @@ UniqueFd open_lock(const Directory& directory) {
   }
 }
 
+/// Locks the first byte of the open lock file, or unlocks it. A filesystem that can't do that makes clean-ups wait
+/// longer, and nothing else: what keeps writers and clean-ups apart is flock.
+void lock_gate(const UniqueFd& lock, short type, int command) noexcept {
+  struct flock gate {};
+  gate.l_type = type;
+  gate.l_whence = SEEK_SET;
+  gate.l_len = 1;
+  while (::fcntl(lock.get(), command, &gate) != 0 && errno == EINTR) {
+  }
+}
+
 Directory open_root(const std::filesystem::path& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
@@ -87,17 +100,17 @@ void require_profile(const Directory& directory, Profile found, std::optional<Pr
 }  // namespace
 
 struct Store::Impl {
-  Impl(std::filesystem::path where, Directory root, Profile what, bool foreign)
+  Impl(std::filesystem::path where, Directory root, const StoreConfig& what, bool foreign)
       : path(std::move(where)),
         directory(std::move(root)),
-        profile(what),
+        config(what),
         is_foreign(foreign),
-        blobs(directory, policy_of(what)),
+        blobs(directory, policy_of(what.profile)),
         catalog(directory) {}
 
   std::filesystem::path path;
   Directory directory;
-  Profile profile;
+  StoreConfig config;
   bool is_foreign;
   FsBlobStore blobs;
   Catalog catalog;
@@ -112,6 +125,7 @@ Store Store::init(const std::filesystem::path& path, std::optional<Profile> prof
   StoreConfig config;
   if (has_pf_core_blobs(directory)) {
     config.profile = profile.value_or(Profile::pf_core);
+    config.adopted = true;  // its snapshots have no seals, which nobody may take for garbage
   } else {
     require_empty(directory);
     config.profile = profile.value_or(Profile::automatic);
@@ -127,10 +141,12 @@ Store Store::open(const std::filesystem::path& path) { return open(open_root(pat
 Store Store::open(Directory directory) {
   std::filesystem::path path = directory.path();
   if (const auto config = read_config(directory)) {
-    return Store(std::make_unique<Impl>(std::move(path), std::move(directory), config->profile, false));
+    return Store(std::make_unique<Impl>(std::move(path), std::move(directory), *config, false));
   }
   if (has_pf_core_blobs(directory)) {
-    return Store(std::make_unique<Impl>(std::move(path), std::move(directory), Profile::pf_core, true));
+    StoreConfig config;
+    config.profile = Profile::pf_core;
+    return Store(std::make_unique<Impl>(std::move(path), std::move(directory), config, true));
   }
   throw Error(Errc::not_found,
               fmt::format("'{}' is not a store: it has neither {} nor blobs/sha256 (`pfcache init` makes one)",
@@ -143,8 +159,12 @@ Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
 const std::filesystem::path& Store::path() const noexcept { return impl_->path; }
-Profile Store::profile() const noexcept { return impl_->profile; }
+Profile Store::profile() const noexcept { return impl_->config.profile; }
 bool Store::is_foreign() const noexcept { return impl_->is_foreign; }
+bool Store::may_hold_unsealed_snapshots() const noexcept {
+  return is_foreign() || impl_->config.adopted || profile() == Profile::pf_core;
+}
+std::chrono::seconds Store::staging_keep() const noexcept { return impl_->config.staging_keep; }
 BlobStore& Store::blobs() noexcept { return impl_->blobs; }
 const BlobStore& Store::blobs() const noexcept { return impl_->blobs; }
 Catalog& Store::catalog() noexcept { return impl_->catalog; }
@@ -153,11 +173,31 @@ const Directory& Store::directory() const noexcept { return impl_->directory; }
 
 WriterLease Store::lease() const {
   UniqueFd lock = open_lock(impl_->directory);
+  // Writers who come one after the other would keep a clean-up out for ever: it closes the gate while it waits.
+  lock_gate(lock, F_RDLCK, F_OFD_SETLKW);
   while (::flock(lock.get(), LOCK_SH) != 0) {
     if (errno == EINTR) continue;
     throw Error::from_last_errno(fmt::format("cannot lock '{}'", impl_->directory.path_of(kLock)));
   }
+  lock_gate(lock, F_UNLCK, F_OFD_SETLK);
   return WriterLease(std::move(lock));
+}
+
+std::optional<CleanupLease> Store::try_cleanup_lease(std::chrono::milliseconds patience) const {
+  constexpr auto kPoll = std::chrono::milliseconds(5);
+  const auto end = std::chrono::steady_clock::now() + patience;
+  UniqueFd lock = open_lock(impl_->directory);
+  // It need not succeed: a writer on its way through the gate has come first.
+  lock_gate(lock, F_WRLCK, F_OFD_SETLK);
+  while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EINTR && errno != EWOULDBLOCK) {
+      throw Error::from_last_errno(fmt::format("cannot lock '{}'", impl_->directory.path_of(kLock)));
+    }
+    if (std::chrono::steady_clock::now() >= end) return std::nullopt;
+    std::this_thread::sleep_for(kPoll);
+  }
+  lock_gate(lock, F_UNLCK, F_OFD_SETLK);
+  return CleanupLease(std::move(lock));
 }
 
 bool Store::has_snapshot(const Digest& digest) const {

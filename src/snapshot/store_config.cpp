@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include "pfcache/duration.hpp"
 #include "pfcache/error.hpp"
 
 namespace pfcache {
@@ -36,6 +37,19 @@ Profile read_profile(const toml::node& node, std::string_view name) {
                                            text ? fmt::format(", found '{}'", text->substr(0, 60)) : ""));
 }
 
+bool read_adopted(const toml::node& node, std::string_view name) {
+  if (const auto adopted = node.value_exact<bool>()) return *adopted;
+  throw Error(Errc::malformed, fmt::format("{}: 'adopted': expected true or false", name));
+}
+
+std::chrono::seconds read_duration(const toml::node& node, std::string_view key, std::string_view name) {
+  const auto text = node.value_exact<std::string_view>();
+  const auto duration = text ? parse_duration(*text) : std::nullopt;
+  if (duration) return *duration;
+  throw Error(Errc::malformed, fmt::format("{}: '{}': expected a length of time such as \"24h\"{}", name, key,
+                                           text ? fmt::format(", found '{}'", text->substr(0, 60)) : ""));
+}
+
 }  // namespace
 
 std::string_view name_of(Profile profile) noexcept { return profile == Profile::pf_core ? "pf-core" : "auto"; }
@@ -50,6 +64,10 @@ std::optional<Profile> profile_named(std::string_view name) noexcept {
 std::string to_toml(const StoreConfig& config) {
   std::string text = fmt::format("format = {}\n", kStoreFormat);
   if (config.profile != Profile::automatic) text += fmt::format("profile = \"{}\"\n", name_of(config.profile));
+  if (config.adopted) text += "adopted = true\n";
+  if (config.staging_keep != Store::kDefaultStagingKeep) {
+    text += fmt::format("staging_keep = \"{}\"\n", duration_text(config.staging_keep));
+  }
   return text;
 }
 
@@ -60,9 +78,16 @@ StoreConfig parse_config(std::string_view text, std::string_view name) {
   StoreConfig config;
   for (const auto& [key, node] : table) {
     if (key == "format") continue;
-    // A key that is not understood might be the one that matters.
-    if (key != "profile") throw Error(Errc::malformed, fmt::format("{}: unknown key '{}'", name, key.str()));
-    config.profile = read_profile(node, name);
+    if (key == "profile") {
+      config.profile = read_profile(node, name);
+    } else if (key == "adopted") {
+      config.adopted = read_adopted(node, name);
+    } else if (key == "staging_keep") {
+      config.staging_keep = read_duration(node, key.str(), name);
+    } else {
+      // A key that is not understood might be the one that matters.
+      throw Error(Errc::malformed, fmt::format("{}: unknown key '{}'", name, key.str()));
+    }
   }
   return config;
 }

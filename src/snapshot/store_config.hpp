@@ -1,6 +1,7 @@
 // STORE/config.toml: `format = 1`, and what was changed from the defaults.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,8 @@ inline constexpr std::int64_t kStoreFormat = 1;
 
 struct StoreConfig {
   Profile profile = Profile::automatic;
+  bool adopted = false;                                            ///< pf-core wrote it before it was ours
+  std::chrono::seconds staging_keep = Store::kDefaultStagingKeep;  ///< e.g. "24h"
 };
 
 /// `auto` or `pf-core`.

@@ -21,7 +21,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text = as_text(std::as_bytes(std::span(data, size)));
   try {
     const StoreConfig config = parse_config(text, "config.toml");
-    require(parse_config(to_toml(config), "config.toml").profile == config.profile);
+    const StoreConfig again = parse_config(to_toml(config), "config.toml");
+    require(again.profile == config.profile && again.adopted == config.adopted);
+    require(again.staging_keep == config.staging_keep);
   } catch (const Error& error) {
     require(error.code() == Errc::malformed || error.code() == Errc::unsupported);
   }
