@@ -6,7 +6,10 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "base/bytes.hpp"
 #include "base/directory.hpp"
@@ -221,6 +224,60 @@ TEST_CASE("a configuration is read back as it was written") {
   CHECK(parse_config("# mine\nprofile = 'auto'\nformat = 1", "config").profile == Profile::automatic);
 }
 
+TEST_CASE("a configuration keeps that pf-core wrote the store, and for how long staging directories stay") {
+  StoreConfig config;
+  CHECK(parse_config(to_toml(config), "config").staging_keep == std::chrono::hours(24));
+  CHECK_FALSE(parse_config(to_toml(config), "config").adopted);
+  config.adopted = true;
+  config.staging_keep = std::chrono::minutes(90);
+  CHECK(to_toml(config) == "format = 1\nadopted = true\nstaging_keep = \"90m\"\n");
+  CHECK(parse_config(to_toml(config), "config").adopted);
+  CHECK(parse_config(to_toml(config), "config").staging_keep == std::chrono::minutes(90));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a store that pf-core wrote is remembered as such, whatever profile it is made") {
+  unpack_pf_core_store();
+  CHECK(Store::open(path).may_hold_unsealed_snapshots());
+  CHECK(Store::init(path, Profile::automatic).may_hold_unsealed_snapshots());
+  CHECK(Store::open(path).may_hold_unsealed_snapshots());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a store of our own holds no unsealed snapshots, unless pf-core may write to it") {
+  CHECK_FALSE(Store::init(path).may_hold_unsealed_snapshots());
+  CHECK(Store::init(path / "other", Profile::pf_core).may_hold_unsealed_snapshots());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a clean-up has the store for itself, and waits no longer than it is told") {
+  const Store store = Store::init(path);
+  {
+    const auto cleanup = store.try_cleanup_lease(std::chrono::milliseconds(0));
+    REQUIRE(cleanup.has_value());
+    CHECK_FALSE(store.try_cleanup_lease(std::chrono::milliseconds(0)).has_value());
+  }
+  const WriterLease one = store.lease();
+  const WriterLease two = store.lease();
+  CHECK_FALSE(store.try_cleanup_lease(std::chrono::milliseconds(20)).has_value());
+  const WriterLease three = store.lease();  // the gate is open again
+}
+
+TEST_CASE_FIXTURE(Fixture, "writers who come one after the other don't keep a clean-up out") {
+  const Store store = Store::init(path);
+  std::atomic<bool> is_over = false;
+  std::vector<std::jthread> writers;
+  for (int i = 0; i < 4; ++i) {
+    writers.emplace_back([&] {
+      while (!is_over) {
+        const WriterLease lease = store.lease();
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+    });
+  }
+  int got = 0;
+  for (int i = 0; i < 20; ++i) got += store.try_cleanup_lease(std::chrono::milliseconds(500)) ? 1 : 0;
+  is_over = true;
+  CHECK(got == 20);
+}
+
 TEST_CASE("a configuration that isn't understood is refused, and the message names the key") {
   struct Refused {
     std::string_view text;
@@ -237,6 +294,9 @@ TEST_CASE("a configuration that isn't understood is refused, and the message nam
       {"format = 1\nprofil = \"auto\"", Errc::malformed, "'profil'"},
       {"format = 1\nprofile = \"pf_core\"", Errc::malformed, "'profile'"},
       {"format = 1\nprofile = 3", Errc::malformed, "'profile'"},
+      {"format = 1\nadopted = 1", Errc::malformed, "'adopted'"},
+      {"format = 1\nstaging_keep = 24", Errc::malformed, "'staging_keep'"},
+      {"format = 1\nstaging_keep = \"a day\"", Errc::malformed, "'staging_keep'"},
       {"format = 1\n[profile]", Errc::malformed, "'profile'"},
       {"format = 1\nformat = 1", Errc::malformed, "line 2"},
       {"format = ", Errc::malformed, "line 1"},
