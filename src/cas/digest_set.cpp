@@ -18,8 +18,7 @@ void DigestSet::insert(const Digest& digest) {
 
 void DigestSet::finish() {
   std::ranges::sort(fresh_);
-  const auto repeated = std::ranges::unique(fresh_);
-  fresh_.erase(repeated.begin(), repeated.end());
+  fresh_.erase(std::unique(fresh_.begin(), fresh_.end()), fresh_.end());
   std::erase_if(fresh_, [this](const Digest& digest) { return std::ranges::binary_search(sorted_, digest); });
   // From the back, so that no second copy of all is needed.
   std::size_t left = sorted_.size();
