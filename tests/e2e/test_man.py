@@ -1,0 +1,430 @@
+"""The man pages say what the programs do: options, exit statuses, examples and limits are compared with them."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import BUILD, DATA, MOUNT, PFCACHE, REPO, build_option
+from manual import (OPTION, SOURCES, help_of, literals, options_in, plain, references, replay, section, sections, source,
+                    subcommands_in, terms, without_literals)
+
+# Pages of others that ours refer to, which a machine without their packages need not have.
+OTHERS = {("mount", "8"), ("umount", "8"), ("fstab", "5"), ("syslog", "3"), ("flock", "2"), ("open", "2"), ("read", "2"),
+          ("memfd_create", "2"), ("du", "1"), ("df", "1"), ("ls", "1"), ("tar", "1"), ("rsync", "1"),
+          ("pkg-config", "1"), ("mmap", "2")}
+
+
+def needs(program):
+    if shutil.which(program) is None:
+        pytest.skip(f"needs {program}")
+
+
+def rendered(page, *options):
+    needs("man")
+    env = dict(os.environ, LC_ALL="C.UTF-8", MANWIDTH="240")
+    return subprocess.run(["man", *options, "-P", "cat", "-l", str(BUILD / "man" / page)], env=env, capture_output=True,
+                          text=True, timeout=60)
+
+
+# --- the pages themselves ---------------------------------------------------------------------------------------------
+
+
+def test_there_is_a_page_for_each_program_file_format_and_library():
+    assert {"pfcache.1", "mount.pfcache.8", "pfcache-format.5", "pfcache.toml.5", "pfcache.7", "libpfcache.3"} <= set(SOURCES)
+
+
+@pytest.mark.parametrize("page", SOURCES)
+def test_scdoc_takes_it_without_a_word(page):
+    with open(SOURCES[page]) as text:
+        ran = subprocess.run(["scdoc"], stdin=text, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, "") and ran.stdout
+
+
+@pytest.mark.parametrize("page", SOURCES)
+def test_man_renders_it_without_warnings(page):
+    ran = rendered(page, "--warnings")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    name, number = page.rsplit(".", 1)
+    assert ran.stdout.startswith(f"{name}({number})") and "SEE ALSO" in ran.stdout
+
+
+@pytest.mark.parametrize("page", SOURCES)
+def test_literal_blocks_reach_the_reader_as_they_were_written(page):
+    lines = [line.strip() for line in rendered(page).stdout.splitlines()]
+    for block in literals(source(page)):
+        for line in block.splitlines():
+            assert line.strip() in lines, line
+
+
+def test_the_build_makes_and_installs_every_page():
+    installed = json.loads((BUILD / "meson-info" / "intro-installed.json").read_text())
+    for page in SOURCES:
+        (to,) = [there for here, there in installed.items() if here == str(BUILD / "man" / page)]
+        assert to.endswith(f"/man/man{page[-1]}/{page}")
+
+
+@pytest.mark.parametrize("page", SOURCES)
+def test_references_lead_somewhere(page):
+    ours = {tuple(name.rsplit(".", 1)) for name in SOURCES}
+    found = references(source(page))
+    assert found - ours - OTHERS == set()
+    assert references(section(page, "SEE ALSO")) & ours, "no page of ours is named"
+
+
+def test_every_page_can_be_found_from_the_first():
+    ours = {tuple(name.rsplit(".", 1)) for name in SOURCES} - {("pfcache", "1")}
+    assert ours <= references(section("pfcache.1", "SEE ALSO"))
+
+
+def test_the_readme_names_every_page():
+    readme = (REPO / "README.md").read_text()
+    listed = re.search(r"^man/ .*(?:\n  .*)*", readme, flags=re.M).group()
+    for page in SOURCES:
+        name, number = page.rsplit(".", 1)
+        assert re.search(rf"\b{re.escape(name)}\({number}\)", listed) or (number == "7" and "(7)" in listed), page
+
+
+# --- pfcache(1) -------------------------------------------------------------------------------------------------------
+
+
+def all_commands(path=()):
+    """Every command that the program offers, as tuples: ("capture",), ("prompt", "put")."""
+    found = []
+    for name in subcommands_in(help_of(PFCACHE, *path)):
+        below = all_commands((*path, name))
+        found += below or [(*path, name)]
+    return found
+
+
+def command_sections():
+    """Command → (title, text) of its section. Titles begin with the command's words, or stand for themselves."""
+    commands = all_commands()
+    found = {}
+    for title, text in sections(section("pfcache.1", "COMMANDS"), "##").items():
+        command = next((words for words in commands if tuple(title.split())[:len(words)] == words), (title,))
+        found[command] = (title, text)
+    return found
+
+
+GLOBALS = options_in(help_of(PFCACHE))
+
+
+def test_every_command_has_a_section_and_every_section_a_command():
+    assert set(command_sections()) == set(all_commands())
+
+
+@pytest.mark.parametrize("command", all_commands(), ids=" ".join)
+def test_the_options_of_a_command_are_those_in_its_section(command):
+    declared = options_in(help_of(PFCACHE, *command))
+    title, text = command_sections()[command]
+    documented = set(OPTION.findall(plain(title + without_literals(text))))
+    assert declared - GLOBALS <= documented <= declared
+
+
+def test_global_options_are_described_and_no_others_exist():
+    documented = {option for term in terms(section("pfcache.1", "GLOBAL OPTIONS")) for option in OPTION.findall(plain(term))}
+    assert documented == GLOBALS
+    known = GLOBALS.union(*(options_in(help_of(PFCACHE, *command)) for command in all_commands()))
+    assert set(OPTION.findall(plain(without_literals(source("pfcache.1"))))) <= known
+
+
+def test_exit_statuses_are_those_of_the_help():
+    text = help_of(PFCACHE)
+    promised = re.search(r"Exit status: (.*?)\n\n", text, flags=re.S).group(1)
+    expected = set(re.findall(r"(\d+)(?: \+ N)? [a-z]", promised))
+    documented = {re.match(r"\*(\d+)", term).group(1) for term in terms(section("pfcache.1", "EXIT STATUS"))}
+    assert documented == expected and {"0", "1", "2", "13"} <= documented
+
+
+def test_the_session_in_its_examples_is_true(tmp_path):
+    for file in DATA.glob("llama-session-*.bin"):
+        shutil.copy(file, tmp_path)
+    (session,) = literals(section("pfcache.1", "EXAMPLES"))
+    replay(session, tmp_path)
+
+
+# A session for each command of which the page lists JSON keys; the last line is the command itself. Together they show all
+# keys.
+JSON_SESSIONS = {
+    "init": ["init"],
+    "capture": ["capture chat.bin --name chat"],
+    "restore": ["capture chat.bin --name chat", "restore chat again.bin"],
+    "list": ["capture chat.bin --name chat", "list"],
+    "show": ["capture chat.bin --name chat", "show chat"],
+    "diff": ["capture chat.bin --name a", "capture synthetic:1:1 --name b", "diff a b"],
+    "name": ["capture chat.bin --name a", "name a b"],
+    "unname": ["capture chat.bin --name a", "unname a"],
+    "pin": ["capture chat.bin --name a", "pin a"],
+    "unpin": ["capture chat.bin --name a", "unpin a"],
+    "remove": ["capture chat.bin --name a", "remove --force a"],
+    "verify": ["capture chat.bin --name a", "verify"],
+    "stats": ["stats"],
+}
+
+
+def keys_of(value):
+    if isinstance(value, dict):
+        return set(value).union(*(keys_of(below) for below in value.values()))
+    if isinstance(value, list):
+        return set().union(*(keys_of(below) for below in value))
+    return set()
+
+
+@pytest.mark.parametrize("command", JSON_SESSIONS)
+def test_json_keys_are_those_that_are_printed(command, store, tmp_path):
+    shutil.copy(DATA / "llama-session-399.bin", tmp_path / "chat.bin")
+    for line in JSON_SESSIONS[command]:
+        printed = json.loads(store.run("--json", *line.split(), cwd=tmp_path).stdout)
+    _, text = command_sections()[tuple(command.split())]
+    documented = re.search(r"JSON keys?:(.*?)(?:\n\n|\Z)", text, flags=re.S).group(1)
+    words = {word.replace("\\_", "_") for word in re.findall(r"(?<!\w)_((?:\w|\\_)+?)_(?!\w)", documented)}
+    assert set(printed) <= words <= keys_of(printed)
+
+
+# --- mount.pfcache(8) -------------------------------------------------------------------------------------------------
+
+
+def mount_option_names(text):
+    """Names from `hot=PLACE` or `uid=N, gid=N`."""
+    return {re.split(r"[=\s]", part)[0] for part in text.split(", ")}
+
+
+def documented_mount_options():
+    names = set()
+    for term in terms(section("mount.pfcache.8", "MOUNT OPTIONS")):
+        names |= mount_option_names(plain(term))
+    return names
+
+
+def offered_mount_options():
+    block = help_of(MOUNT).partition("-o OPTIONS")[2]
+    names = set()
+    for line in re.findall(r"^    (\S.*)", block, flags=re.M):
+        names |= mount_option_names(line.split("  ")[0])
+    return names
+
+
+def takes(store, directory, *arguments):
+    command = [str(MOUNT), "-f", *arguments, str(store.path), str(directory)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60).returncode == 0
+
+
+SAMPLE_VALUES = {"uid": "1", "gid": "1", "umask": "022", "hot": "none", "hot_size": "1G", "passthrough": "off", "threads": "2"}
+
+
+def test_every_mount_option_of_the_help_is_described_and_every_one_described_is_taken(store, tmp_path):
+    documented = documented_mount_options()
+    assert offered_mount_options() <= documented
+    assert not takes(store, tmp_path, "-o", "no_such_option"), "the check below would say nothing"
+    for name in documented:
+        option = f"{name}={SAMPLE_VALUES[name]}" if name in SAMPLE_VALUES else name
+        assert takes(store, tmp_path, "-o", option), option
+
+
+def test_every_word_that_mount_takes_is_described():
+    text = (REPO / "fuse" / "mount_options.cpp").read_text()
+    arrays = re.findall(r"std::array<std::string_view, \d+> k\w+ = \{(.*?)\};", text, flags=re.S)
+    words = {word for array in arrays for word in re.findall(r'"(\w+)"', array)}
+    words |= set(re.findall(r'(?:option|key) == "(\w+)"', text))
+    assert len(words) > 20 and words <= documented_mount_options()
+
+
+def test_its_flags_are_those_of_the_help(store, tmp_path):
+    text = help_of(MOUNT)
+    letters = set(re.findall(r"^  -(\w)[, ]", text, flags=re.M))
+    page = section("mount.pfcache.8", "OPTIONS")
+    assert {letter for term in terms(page) for letter in re.findall(r"(?<![\w-])-(\w)\b", plain(term))} == letters
+    declared = options_in(text)
+    assert declared and set(OPTION.findall(plain(without_literals(source("mount.pfcache.8"))))) == declared
+
+
+def test_its_exit_statuses_are_those_of_the_table_of_errors():
+    rows = re.findall(r"\{Errc::(\w+), \"[^\"]*\", (\w+), (\d+)\}", (REPO / "src" / "base" / "error.cpp").read_text())
+    expected = {"0"} | {status for _, _, status in rows}
+    assert {plain(term) for term in terms(section("mount.pfcache.8", "EXIT STATUS"))} == expected
+    assert expected <= {plain(term) for term in terms(section("pfcache.1", "EXIT STATUS"))}
+
+
+def test_the_session_with_a_mount_is_true(mount, tmp_path):
+    needs("rsync")
+    for file in DATA.glob("llama-session-*.bin"):
+        shutil.copy(file, tmp_path)
+    (session,) = literals(section("mount.pfcache.8", "EXAMPLES"))
+    try:
+        replay(session, tmp_path)
+    finally:
+        subprocess.run(["umount", "-q", str(tmp_path / "mnt")], check=False)
+
+
+# --- pfcache(7) -------------------------------------------------------------------------------------------------------
+
+
+def test_the_recipes_for_restoring_work(store, mount, tmp_path):
+    needs("jq")
+    session, python, c = literals(section("pfcache.7", "FORKING AND RESTORING"))
+    for tokens in (399, 1199):
+        store.capture(DATA / f"llama-session-{tokens}.bin", "--name", f"chat-{tokens}")
+    mounted = mount(store)
+    (tmp_path / "mnt").symlink_to(mounted.path)
+    (tmp_path / "restore.py").write_text(python)
+    (tmp_path / "restore.c").write_text(c)
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run(["gcc", *flags, "restore.c", "-o", "restore"], cwd=tmp_path, check=True, timeout=60)
+    replay(session, tmp_path)
+
+
+# --- pfcache-format(5), pfcache.toml(5) -------------------------------------------------------------------------------
+
+
+def value_in_sources(constant):
+    """What the sources set a constant to; they must agree where several do."""
+    values = set()
+    for folder in ("include", "src", "fuse"):
+        for path in (REPO / folder).rglob("*pp"):
+            for expression in re.findall(rf"\b{constant} = ([^;]+);", path.read_text()):
+                expression = re.sub(r"std::\w+\{(\w+)\}", r"\1", expression).replace("'", "")
+                values.add(eval(re.sub(r"\b(\d+)U?L*\b", r"\1", expression), {"__builtins__": {}}))
+    assert len(values) == 1, f"{constant}: {values}"
+    return values.pop()
+
+
+def test_limits_have_the_values_of_the_sources():
+    (table,) = literals(section("pfcache-format.5", "LIMITS"))
+    rows = [line.split(None, 2) for line in table.splitlines()]
+    assert len(rows) > 15
+    for name, value, _ in rows:
+        assert value_in_sources(name) == int(value), name
+
+
+def test_every_limit_that_the_page_speaks_of_is_in_its_table():
+    named = set(re.findall(r"\bk[A-Z]\w+", plain(source("pfcache-format.5"))))
+    (table,) = literals(section("pfcache-format.5", "LIMITS"))
+    assert named == {line.split()[0] for line in table.splitlines()}
+
+
+def layout_patterns():
+    """The paths of the layout as regular expressions."""
+    for line in literals(section("pfcache-format.5", "LAYOUT"))[0].splitlines():
+        path = re.escape(re.split("  +", line)[0].removeprefix("STORE/"))
+        path = path.replace(r"<64\ hex>", "[0-9a-f]{64}").replace("/ab/", "/[0-9a-f]{2}/")
+        yield re.sub(r"<\w+>", r"[\\w.-]+", path)
+
+
+def test_the_files_of_a_store_are_as_in_the_layout(store):
+    store.capture(DATA / "llama-session-399.bin", "--name", "chat")
+    store.capture("synthetic:4:1", "--name", "random")
+    store.capture("synthetic:4:1", *"--dtype f32 --content kv-like --head-dim 512".split())
+    patterns = list(layout_patterns())
+    files = [str(path.relative_to(store.path)) for path in store.path.rglob("*") if path.is_file()]
+    assert len(files) > 50
+    for name in files:
+        assert any(re.fullmatch(pattern, name) for pattern in patterns), name
+
+
+def examples_of_json(title):
+    return json.loads("".join(literals(section("pfcache-format.5", title))[0].splitlines()))
+
+
+def test_json_files_have_the_keys_of_the_page_in_its_order(store):
+    store.capture(DATA / "llama-session-399.bin", "--name", "chat")
+    digest = store.json("show", "chat")["snapshot"]
+    for title, path in (("SEALS", store.path / "snapshots" / digest), ("ENGINE FILES", store.path / "files" / "chat.json")):
+        assert list(json.loads(path.read_text())) == list(examples_of_json(title))
+    manifest = json.loads(store.run("show", "chat", "--manifest").stdout)
+    example = examples_of_json("MANIFESTS")
+    assert list(manifest) == list(example)
+    for key in ("pages", "logical_seqs"):
+        assert list(manifest[key][0]) == list(example[key][0])
+
+
+def plain_bytes_of_planes(stored):
+    """A decoder written from the page alone."""
+    assert stored[:4] == b"PFZP" and stored[4] == 1 and stored[6:8] == b"\0\0"
+    width = stored[5]
+    size = int.from_bytes(stored[8:16], "little")
+    sizes = [int.from_bytes(stored[16 + 8 * p:24 + 8 * p], "little") for p in range(width)]
+    at = 16 + 8 * width
+    planes = []
+    for plane_bytes in sizes:
+        plane = stored[at:at + plane_bytes]
+        if plane_bytes != size // width:
+            plane = subprocess.run(["zstd", "-dc"], input=plane, capture_output=True, check=True, timeout=60).stdout
+        planes.append(plane)
+        at += plane_bytes
+    out = bytearray(size)
+    whole = size // width * width
+    for p, plane in enumerate(planes):
+        out[p:whole:width] = plane
+    out[whole:] = stored[at:]
+    return bytes(out)
+
+
+def test_a_decoder_written_from_the_page_reads_every_blob(store):
+    needs("zstd")
+    store.capture(DATA / "llama-session-399.bin")
+    store.capture("synthetic:2:1", *"--dtype bf16 --content kv-like --head-dim 4096".split())
+    store.capture("synthetic:2:1", *"--dtype f32 --content kv-like --head-dim 4096".split())
+    seen = set()
+    for path in store.blobs():
+        stored = path.read_bytes()
+        seen.add(path.suffix)
+        if path.suffix == ".zst":
+            stored = subprocess.run(["zstd", "-dc"], input=stored, capture_output=True, check=True, timeout=60).stdout
+        elif path.suffix in (".zp2", ".zp4"):
+            stored = plain_bytes_of_planes(stored)
+        assert hashlib.sha256(stored).hexdigest() == path.stem
+    assert {".zp2", ".zst"} <= seen
+
+
+def test_configuration_keys_are_those_that_are_read(tmp_path):
+    text = (REPO / "src" / "snapshot" / "store_config.cpp").read_text()
+    read = set(re.findall(r'(?:key [!=]= |table\[)"(\w+)"', text))
+    documented = {plain(term).split()[0] for term in terms(section("pfcache.toml.5", "KEYS"))}
+    assert documented == read
+    for number, example in enumerate(literals(source("pfcache.toml.5"))):
+        store = tmp_path / str(number)
+        store.mkdir()
+        (store / "config.toml").write_text(example)
+        subprocess.run([str(PFCACHE), "--store", str(store), "stats"], check=True, capture_output=True, timeout=60)
+
+
+# --- libpfcache(3) ----------------------------------------------------------------------------------------------------
+
+
+def test_every_public_header_is_named_and_no_other():
+    headers = {path.name for path in (REPO / "include" / "pfcache").glob("*.hpp")}
+    text = plain(without_literals(source("libpfcache.3")))
+    assert set(re.findall(r"<pfcache/(\w+\.hpp)>", text)) == headers
+
+
+def test_the_table_of_errors_is_that_of_the_library():
+    rows = re.findall(r"\{Errc::(\w+), \"[^\"]*\", (\w+), (\d+)\}", (REPO / "src" / "base" / "error.cpp").read_text())
+    (table,) = literals(section("libpfcache.3", "ERRORS"))
+    assert rows and [tuple(line.split()) for line in table.splitlines()[1:]] == rows
+    phrases = re.search(r"The code is one of.*?or the name", plain(source("pfcache.1")), flags=re.S).group()
+    for code, _, _ in rows:
+        assert code.replace("_", " ") in " ".join(phrases.split())
+
+
+def test_its_program_builds_and_prints_what_the_page_says(tmp_path):
+    """The program is taken from the page as a reader sees it."""
+    text = rendered("libpfcache.3").stdout
+    lines = text[text.index("EXAMPLE\n"):].splitlines()
+    first = next(i for i, line in enumerate(lines) if "#include" in line)
+    last = next(i for i in range(first, len(lines)) if "It prints" in lines[i])
+    indent = len(lines[first]) - len(lines[first].lstrip())
+    (tmp_path / "program.cpp").write_text("\n".join(line[indent:] for line in lines[first:last]))
+    sanitize = build_option("b_sanitize")
+    compiler = ["g++"] if sanitize == "none" else ["clang++", f"-fsanitize={sanitize}"]
+    library = BUILD / "src"
+    command = [*compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", f"-I{REPO / 'include'}", "program.cpp",
+               "-o", "program", f"-L{library}", "-lpfcache", f"-Wl,-rpath,{library}"]
+    built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert built.returncode == 0, built.stderr
+    ran = subprocess.run(["./program", "store"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ran.stdout == literals(section("libpfcache.3", "EXAMPLE"))[1] and ran.returncode == 10, ran.stderr
