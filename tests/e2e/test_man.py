@@ -16,7 +16,7 @@ from manual import (OPTION, SOURCES, help_of, literals, options_in, plain, refer
 # Pages of others that ours refer to, which a machine without their packages need not have.
 OTHERS = {("mount", "8"), ("umount", "8"), ("fstab", "5"), ("syslog", "3"), ("flock", "2"), ("open", "2"), ("read", "2"),
           ("memfd_create", "2"), ("du", "1"), ("df", "1"), ("ls", "1"), ("tar", "1"), ("rsync", "1"),
-          ("pkg-config", "1"), ("mmap", "2")}
+          ("pkg-config", "1"), ("mmap", "2"), ("ioctl", "2")}
 
 
 def needs(program):
@@ -162,6 +162,7 @@ JSON_SESSIONS = {
     "pin": ["capture chat.bin --name a", "pin a"],
     "unpin": ["capture chat.bin --name a", "unpin a"],
     "remove": ["capture chat.bin --name a", "remove --force a"],
+    "fetch": ["capture chat.bin --name a", "fetch a"],
     "verify": ["capture chat.bin --name a", "verify"],
     "stats": ["stats"],
 }
@@ -176,7 +177,9 @@ def keys_of(value):
 
 
 @pytest.mark.parametrize("command", JSON_SESSIONS)
-def test_json_keys_are_those_that_are_printed(command, store, tmp_path):
+def test_json_keys_are_those_that_are_printed(command, store, tmp_path, request):
+    if command == "fetch":
+        request.getfixturevalue("mount")(store)
     shutil.copy(DATA / "llama-session-399.bin", tmp_path / "chat.bin")
     for line in JSON_SESSIONS[command]:
         printed = json.loads(store.run("--json", *line.split(), cwd=tmp_path).stdout)
@@ -214,7 +217,8 @@ def takes(store, directory, *arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=60).returncode == 0
 
 
-SAMPLE_VALUES = {"uid": "1", "gid": "1", "umask": "022", "hot": "none", "hot_size": "1G", "passthrough": "off", "threads": "2"}
+SAMPLE_VALUES = {"uid": "1", "gid": "1", "umask": "022", "hot": "none", "hot_size": "1G", "passthrough": "off", "threads": "2",
+                 "verify": "always"}
 
 
 def test_every_mount_option_of_the_help_is_described_and_every_one_described_is_taken(store, tmp_path):
