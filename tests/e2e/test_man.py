@@ -165,6 +165,7 @@ JSON_SESSIONS = {
     "fetch": ["capture chat.bin --name a", "fetch a"],
     "verify": ["capture chat.bin --name a", "verify"],
     "stats": ["stats"],
+    "repack": ["capture chat.bin", "repack --encoding raw"],
 }
 
 
