@@ -148,6 +148,8 @@ def test_the_session_in_its_examples_is_true(tmp_path):
     replay(session, tmp_path)
 
 
+KEY = "5a" * 32
+
 # A session for each command of which the page lists JSON keys; the last line is the command itself. Together they show all
 # keys.
 JSON_SESSIONS = {
@@ -166,6 +168,10 @@ JSON_SESSIONS = {
     "verify": ["capture chat.bin --name a", "verify"],
     "stats": ["stats"],
     "gc": ["capture chat.bin", "gc"],
+    "warm save": [f"warm save {KEY} --kind final"],
+    "warm lookup": [f"warm save {KEY} --kind final", f"warm lookup {KEY}"],
+    "warm list": [f"warm save {KEY} --kind final", "warm list"],
+    "warm evict": ["warm evict"],
     "repack": ["capture chat.bin", "repack --encoding raw"],
 }
 
@@ -184,7 +190,7 @@ def test_json_keys_are_those_that_are_printed(command, store, tmp_path, request)
         request.getfixturevalue("mount")(store)
     shutil.copy(DATA / "llama-session-399.bin", tmp_path / "chat.bin")
     for line in JSON_SESSIONS[command]:
-        printed = json.loads(store.run("--json", *line.split(), cwd=tmp_path).stdout)
+        printed = json.loads(store.run("--json", *line.split(), cwd=tmp_path, input="payload").stdout)
     _, text = command_sections()[tuple(command.split())]
     documented = re.search(r"JSON keys?:(.*?)(?:\n\n|\Z)", text, flags=re.S).group(1)
     words = {word.replace("\\_", "_") for word in re.findall(r"(?<!\w)_((?:\w|\\_)+?)_(?!\w)", documented)}
@@ -385,6 +391,27 @@ def test_a_decoder_written_from_the_page_reads_every_blob(store):
             stored = plain_bytes_of_planes(stored)
         assert hashlib.sha256(stored).hexdigest() == path.stem
     assert {".zp2", ".zst"} <= seen
+
+
+def test_a_warm_start_is_as_the_page_says(store):
+    """Key and files made from the page alone."""
+    tag, text = b"test", b"roundtrip"
+    fields = b"\2" + len(tag).to_bytes(4, "little") + tag + len(text).to_bytes(8, "little") + text
+    key = hashlib.sha256(fields).hexdigest()
+    assert key == "c2911c6e2b431839f6aa0895864cdc273ef3fa74699e510bf5603f6443749268"
+    run = store.run("warm", "save", key, "--kind", "checkpoint", input="hello\n").stdout.strip()
+    assert re.fullmatch(r"r[0-9a-f]+-[0-9a-f]+", run)
+    entry = store.path / "warm" / key / run
+    record = entry.with_name(run + ".json").read_text()
+    example = literals(section("pfcache-format.5", "WARM STARTS"))[1]
+    assert list(json.loads(record)) == list(json.loads(example))
+    assert json.loads(record)["checksum_hex"] == json.loads(example)["checksum_hex"]
+    assert record == json.dumps(json.loads(record), indent=2)
+    entry.with_name("theirs.bin").write_bytes(b"better")
+    better = json.loads(example) | {"objective": 0.5, "checksum_hex": hashlib.sha256(b"better").hexdigest()}
+    better["written_unix_secs"] = json.loads(record)["written_unix_secs"]
+    entry.with_name("theirs.json").write_text(json.dumps(better))
+    assert store.run("warm", "lookup", key).stdout == "better"
 
 
 def test_configuration_keys_are_those_that_are_read(tmp_path):
