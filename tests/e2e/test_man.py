@@ -168,6 +168,11 @@ JSON_SESSIONS = {
     "verify": ["capture chat.bin --name a", "verify"],
     "stats": ["stats"],
     "gc": ["capture chat.bin", "gc"],
+    "prompt put": ["prompt put --text text.txt"],
+    "prompt get": ["prompt put --text text.txt", f"prompt get {hashlib.sha1(b'pay').hexdigest()}"],
+    "prompt find": ["prompt put --text text.txt", "prompt find"],
+    "prompt list": ["prompt put --text text.txt", "prompt list"],
+    "prompt evict": ["prompt put --text text.txt", "prompt evict"],
     "warm save": [f"warm save {KEY} --kind final"],
     "warm lookup": [f"warm save {KEY} --kind final", f"warm lookup {KEY}"],
     "warm list": [f"warm save {KEY} --kind final", "warm list"],
@@ -189,6 +194,7 @@ def test_json_keys_are_those_that_are_printed(command, store, tmp_path, request)
     if command == "fetch":
         request.getfixturevalue("mount")(store)
     shutil.copy(DATA / "llama-session-399.bin", tmp_path / "chat.bin")
+    (tmp_path / "text.txt").write_text("pay")
     for line in JSON_SESSIONS[command]:
         printed = json.loads(store.run("--json", *line.split(), cwd=tmp_path, input="payload").stdout)
     _, text = command_sections()[tuple(command.split())]
