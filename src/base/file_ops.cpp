@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -36,6 +37,10 @@ int FileOps::rename(int from_dir_fd, const char* from, int to_dir_fd, const char
 int FileOps::unlink(int dir_fd, const char* name, int flags) { return ::unlinkat(dir_fd, name, flags); }
 
 int FileOps::touch(int dir_fd, const char* name) { return ::utimensat(dir_fd, name, nullptr, 0); }
+
+int FileOps::set_attribute(int fd, const char* name, const void* bytes, size_t size_bytes) {
+  return ::fsetxattr(fd, name, bytes, size_bytes, 0);
+}
 
 int FileOps::mkdir(int dir_fd, const char* name, mode_t mode) { return ::mkdirat(dir_fd, name, mode); }
 

@@ -27,6 +27,8 @@ class FileOps {
   virtual int unlink(int dir_fd, const char* name, int flags);
   /// utimensat(2): sets both times of `name` to now.
   virtual int touch(int dir_fd, const char* name);
+  /// fsetxattr(2), making or replacing the attribute.
+  virtual int set_attribute(int fd, const char* name, const void* bytes, size_t size_bytes);
   virtual int mkdir(int dir_fd, const char* name, mode_t mode);
 };
 

@@ -95,7 +95,8 @@ void DiskModel::sync_directory(Node* directory) {
 void DiskModel::apply(const RecordingFileOps::Call& call) {
   if (!call.done) return;
   switch (call.kind) {
-    case Kind::open_existing: break;
+    case Kind::open_existing:
+    case Kind::attribute: break;
     case Kind::create: change({edit_of(call.path, make(false))}); break;
     case Kind::mkdir: change({edit_of(call.path, make(true))}); break;
     case Kind::unlink: change({edit_of(call.path, nullptr)}); break;

@@ -55,8 +55,8 @@ std::size_t RecordingFileOps::call_count() const {
 }
 
 std::string RecordingFileOps::describe(std::size_t call) const {
-  static constexpr std::array kVerbs = {"open",      "create",         "truncate", "write",  "extend",
-                                        "sync file", "sync directory", "rename",   "unlink", "mkdir"};
+  static constexpr std::array kVerbs = {"open",           "create", "truncate", "write",     "extend", "sync file",
+                                        "sync directory", "rename", "unlink",   "attribute", "mkdir"};
   const std::scoped_lock lock(mutex_);
   const Call& c = calls_.at(call);
   std::string text = std::string(kVerbs.at(static_cast<std::size_t>(c.kind))) + " " + (c.path.empty() ? "." : c.path);
@@ -200,6 +200,13 @@ int RecordingFileOps::unlink(int dir_fd, const char* name, int flags) {
   const auto place = place_of(dir_fd, name);
   if (!begin({.kind = Kind::unlink, .path = place.value_or(name)}, place.has_value())) return -1;
   return end(FileOps::unlink(dir_fd, name, flags));
+}
+
+int RecordingFileOps::set_attribute(int fd, const char* name, const void* bytes, size_t size_bytes) {
+  const std::scoped_lock lock(mutex_);
+  const auto place = place_of(fd);
+  if (!begin({.kind = Kind::attribute, .path = place.value_or("")}, place.has_value())) return -1;
+  return end(FileOps::set_attribute(fd, name, bytes, size_bytes));
 }
 
 int RecordingFileOps::mkdir(int dir_fd, const char* name, mode_t mode) {

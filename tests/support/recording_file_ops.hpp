@@ -9,6 +9,8 @@
 // - a synced file without a synced entry is lost all the same;
 // - a rename is atomic: both of its halves are there or neither, across directories too.
 //
+// Extended attributes are not modelled: after a crash there are none.
+//
 // Everything below the root at construction counts as durable. Use, for a program that takes a Directory:
 //
 //   RecordingFileOps ops(dir.path());
@@ -71,9 +73,22 @@ class RecordingFileOps final : public FileOps {
   int fsync(int fd) override;
   int rename(int from_dir_fd, const char* from, int to_dir_fd, const char* to) override;
   int unlink(int dir_fd, const char* name, int flags) override;
+  int set_attribute(int fd, const char* name, const void* bytes, size_t size_bytes) override;
   int mkdir(int dir_fd, const char* name, mode_t mode) override;
 
-  enum class Kind { open_existing, create, truncate, write, extend, sync_file, sync_directory, rename, unlink, mkdir };
+  enum class Kind {
+    open_existing,
+    create,
+    truncate,
+    write,
+    extend,
+    sync_file,
+    sync_directory,
+    rename,
+    unlink,
+    attribute,
+    mkdir
+  };
 
   struct Call {
     Kind kind = Kind::open_existing;
