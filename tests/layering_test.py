@@ -16,6 +16,7 @@ USES = {
     "engine": ["snapshot"],
     "upkeep": ["engine"],
     "warm": ["hash"],
+    "prompt": ["cas"],
 }
 # The room whose sources stand behind each public header.
 PUBLIC = {
@@ -28,6 +29,7 @@ PUBLIC = {
     "engine_file": "engine",
     "gc": "upkeep", "repack": "upkeep", "staging_entries": "upkeep",
     "fingerprint": "warm", "fit_session": "warm", "warm_start_store": "warm",
+    "disk_kv_cache": "prompt", "prompt_file": "prompt",
 }
 # A library of others is known in one room.
 THIRD_PARTY = {

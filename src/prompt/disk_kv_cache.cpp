@@ -1,0 +1,298 @@
+#include "pfcache/disk_kv_cache.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+
+#include "base/bytes.hpp"
+#include "base/directory.hpp"
+#include "hash/sha1.hpp"
+#include "pfcache/error.hpp"
+#include "prompt/eviction.hpp"
+#include "prompt/loaded_prompt.hpp"
+#include "prompt/locks.hpp"
+#include "prompt/payload_checksum.hpp"
+#include "prompt/payload_source.hpp"
+#include "prompt/prompt_file.hpp"
+#include "prompt/prompt_index.hpp"
+#include "prompt/prompt_writer.hpp"
+#include "prompt/temp_sweep.hpp"
+
+namespace pfcache {
+namespace {
+
+constexpr std::array<PromptForm, 2> kForms = {PromptForm::whole, PromptForm::recipe};
+
+Directory open_or_make(const std::filesystem::path& path) {
+  if (std::filesystem::exists(path)) return Directory::open(path);
+  auto target = std::filesystem::absolute(path);
+  if (!target.has_filename()) target = target.parent_path();
+  return Directory::open(target.parent_path()).make_directory(target.filename().native());
+}
+
+bool fits(const PromptInfo& info, const PromptFilter& filter) noexcept {
+  return (!filter.quant_bits || *filter.quant_bits == info.header.quant_bits) &&
+         (!filter.model_id || *filter.model_id == info.header.model_id) &&
+         (!filter.max_tokens || info.header.token_count <= *filter.max_tokens);
+}
+
+/// For counting hits where that is allowed, and else for reading.
+UniqueFd open_for_touch(const Directory& directory, const std::string& name) {
+  return UniqueFd(directory.ops().open(directory.fd(), name.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK, 0));
+}
+
+}  // namespace
+
+struct DiskKvCache::Impl {
+  Impl(Directory where, std::uint64_t budget, DiskKvCacheOptions chosen)
+      : directory(std::move(where)), path(directory.path()), budget_bytes(budget), options(std::move(chosen)) {
+    if (budget < kMinPromptBudgetBytes) {
+      throw Error(Errc::invalid_argument, fmt::format("a prompt cache's budget: expected at least {} bytes, found {}",
+                                                      kMinPromptBudgetBytes, budget));
+    }
+    if (options.dedup && options.blobs == nullptr) {
+      throw Error(Errc::invalid_argument, "a prompt cache that deduplicates needs a blob store");
+    }
+  }
+
+  [[nodiscard]] std::uint64_t now() const {
+    if (options.now_unix_secs) return options.now_unix_secs();
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(since).count());
+  }
+
+  void unlink(const PromptName& name) {
+    const std::string file_name = name.file_name();
+    if (directory.ops().unlink(directory.fd(), file_name.c_str(), 0) != 0 && errno != ENOENT) {
+      throw Error::from_last_errno(fmt::format("cannot remove '{}'", directory.path_of(file_name)));
+    }
+    index.reread(file_name);
+  }
+
+  /// Evicts until entries other than `kept` are charged at most `room`. REQUIRES: both locks are held. A file that
+  /// ds4, which takes no lock, renames into the place of one that is chosen goes with it: it is a cache.
+  EvictionResult evict(std::uint64_t room, std::optional<PromptKey> kept) {
+    index.refresh_headers();
+    std::uint64_t others = 0;
+    EvictionQueue queue(options.policy, now());
+    for (const auto& [name, info] : index.entries()) {
+      if (name.key == kept) continue;
+      others += info.charged_bytes();
+      queue.add(info);
+    }
+    EvictionResult result;
+    if (others <= room) return result;
+    queue.order();
+    while (others > room && !queue.empty()) {
+      const PromptInfo info = queue.pop();
+      unlink(info.name);
+      others -= info.charged_bytes();
+      result.bytes += info.charged_bytes();
+      ++result.entries;
+    }
+    return result;
+  }
+
+  void require_fit(const PromptInfo& info) const {
+    if (info.charged_bytes() <= budget_bytes) return;
+    throw Error(Errc::too_large, fmt::format("prompt {}: {} bytes never fit a budget of {}", info.name.key.hex(),
+                                             info.charged_bytes(), budget_bytes));
+  }
+
+  PromptSaveResult save(const PromptSave& prompt, PayloadSource& source, const std::stop_token& stop) {
+    PromptSave stamped = prompt;
+    if (stamped.header.created_unix_secs == 0) stamped.header.created_unix_secs = now();
+    if (stamped.header.last_used_unix_secs == 0) stamped.header.last_used_unix_secs = now();
+    WrittenPrompt written =
+        write_prompt(directory, stamped, source, {budget_bytes, options.dedup ? options.blobs : nullptr, stop});
+    require_fit(written.info);
+
+    const PromptName& name = written.info.name;
+    const DirectoryLock lock(directory, options.lock_wait);
+    const std::scoped_lock guard(mutex);
+    const EvictionResult evicted = evict(budget_bytes - written.info.charged_bytes(), name.key);
+    written.file.publish(name.file_name());
+    for (const PromptForm form : kForms) {
+      const PromptName other{name.key, form};
+      if (form != name.form && index.find(other) != nullptr) unlink(other);
+    }
+    directory.sync();
+    index.reread(name.file_name());
+    return {written.info, written.has_checksum, evicted.entries, evicted.bytes};
+  }
+
+  std::optional<LoadedPrompt> load(const PromptName& name, const PromptLoadOptions& load_options) const;
+
+  Directory directory;
+  std::filesystem::path path;
+  std::uint64_t budget_bytes;
+  DiskKvCacheOptions options;
+  mutable std::mutex mutex;
+  mutable PromptIndex index{directory};  // guarded by mutex
+};
+
+std::optional<LoadedPrompt> DiskKvCache::Impl::load(const PromptName& name,
+                                                    const PromptLoadOptions& load_options) const {
+  const std::string file_name = name.file_name();
+  auto loaded = std::make_unique<LoadedPrompt::Impl>();
+  bool may_touch = load_options.touch;
+  if (may_touch) loaded->fd = open_for_touch(directory, file_name);
+  if (!loaded->fd) {
+    may_touch = false;
+    auto found = directory.find_file(file_name);
+    if (!found) return std::nullopt;
+    loaded->fd = std::move(*found);
+  }
+  const int fd = loaded->fd.get();
+  loaded->path = directory.path_of(file_name);
+  loaded->info = read_prompt_info(fd, name, loaded->path);
+  loaded->text = read_prompt_text(fd, loaded->info, loaded->path);
+  loaded->blobs = options.blobs;
+  if (name.form == PromptForm::recipe) {
+    loaded->chunks = read_recipe(fd, loaded->info, loaded->path);
+    loaded->is_verified = true;  // each chunk is checked whenever it is read
+  } else if (const auto checksum = load_options.verify ? read_checksum(fd) : std::nullopt) {
+    const Digest found = checksum_of(fd, body_offset(loaded->info), loaded->info.header.payload_bytes, loaded->path);
+    if (found != *checksum) {
+      throw Error(Errc::damaged, fmt::format("'{}': the payload is not what was saved", loaded->path));
+    }
+    loaded->is_verified = true;
+  }
+  if (may_touch) touch_prompt(directory.ops(), fd, now());
+  return LoadedPrompt(std::move(loaded));
+}
+
+DiskKvCache::DiskKvCache(const std::filesystem::path& dir, std::uint64_t budget_bytes, DiskKvCacheOptions options)
+    : impl_(std::make_unique<Impl>(open_or_make(dir), budget_bytes, std::move(options))) {}
+
+DiskKvCache::DiskKvCache(const Directory& dir, std::uint64_t budget_bytes, DiskKvCacheOptions options)
+    : impl_(std::make_unique<Impl>(dir.duplicate(), budget_bytes, std::move(options))) {}
+
+DiskKvCache::~DiskKvCache() = default;
+
+PromptKey DiskKvCache::key_for(std::string_view text) { return PromptKey(sha1(as_bytes(text))); }
+const std::filesystem::path& DiskKvCache::dir() const noexcept { return impl_->path; }
+std::uint64_t DiskKvCache::budget_bytes() const noexcept { return impl_->budget_bytes; }
+std::filesystem::path DiskKvCache::path_for(const PromptKey& key) const {
+  return impl_->path / PromptName{key, PromptForm::whole}.file_name();
+}
+
+std::uint64_t DiskKvCache::total_bytes() const {
+  const std::scoped_lock guard(impl_->mutex);
+  impl_->index.refresh_headers();
+  return impl_->index.total_bytes();
+}
+
+PromptSaveResult DiskKvCache::save(const PromptSave& prompt, std::span<const std::byte> payload,
+                                   const std::stop_token& stop) {
+  SpanSource source(payload);
+  return impl_->save(prompt, source, stop);
+}
+
+PromptSaveResult DiskKvCache::save(const PromptSave& prompt, int payload_fd, const std::stop_token& stop) {
+  FdSource source(payload_fd, stop);
+  return impl_->save(prompt, source, stop);
+}
+
+std::optional<LoadedPrompt> DiskKvCache::load(const PromptKey& key, const PromptLoadOptions& options) const {
+  for (const PromptForm form : kForms) {
+    if (auto loaded = impl_->load({key, form}, options)) return loaded;
+  }
+  return std::nullopt;
+}
+
+std::optional<PromptInfo> DiskKvCache::find(const PromptKey& key) const {
+  for (const PromptForm form : kForms) {
+    const PromptName name{key, form};
+    const std::string file_name = name.file_name();
+    const auto fd = impl_->directory.find_file(file_name);
+    if (fd) return read_prompt_info(fd->get(), name, impl_->directory.path_of(file_name));
+  }
+  return std::nullopt;
+}
+
+std::optional<PromptInfo> DiskKvCache::find_longest(std::string_view prompt, const PromptFilter& filter) const {
+  std::vector<PromptName> candidates;
+  {
+    const std::scoped_lock guard(impl_->mutex);
+    impl_->index.refresh();
+    candidates = impl_->index.tails().candidates(prompt);
+  }
+  for (const PromptName& name : candidates) {
+    const std::string file_name = name.file_name();
+    const std::string path = impl_->directory.path_of(file_name);
+    try {
+      const auto fd = impl_->directory.find_file(file_name);
+      if (!fd) continue;
+      const PromptInfo info = read_prompt_info(fd->get(), name, path);
+      if (info.header.text_bytes > prompt.size() || !fits(info, filter)) continue;
+      if (has_prompt_text(fd->get(), prompt.substr(0, info.header.text_bytes), path)) return info;
+    } catch (const Error&) {
+      // A shorter one will do: what is wrong with this one is for load() and list() to say.
+    }
+  }
+  return std::nullopt;
+}
+
+PromptListing DiskKvCache::list() const {
+  const std::scoped_lock guard(impl_->mutex);
+  impl_->index.refresh_headers();
+  PromptListing listing;
+  for (const auto& [name, info] : impl_->index.entries()) listing.entries.push_back(info);
+  std::ranges::sort(listing.entries, {}, &PromptInfo::name);
+  for (const auto& [name, why] : impl_->index.unreadable()) listing.unreadable.push_back(why);
+  return listing;
+}
+
+bool DiskKvCache::remove(const PromptKey& key) {
+  const DirectoryLock lock(impl_->directory, impl_->options.lock_wait);
+  const std::scoped_lock guard(impl_->mutex);
+  bool removed = false;
+  for (const PromptForm form : kForms) {
+    const std::string name = PromptName{key, form}.file_name();
+    removed |= impl_->directory.remove_file(name);
+    impl_->index.reread(name);
+  }
+  return removed;
+}
+
+EvictionResult DiskKvCache::evict_to_budget() {
+  sweep_temp_files();
+  const DirectoryLock lock(impl_->directory, impl_->options.lock_wait);
+  const std::scoped_lock guard(impl_->mutex);
+  const EvictionResult result = impl_->evict(impl_->budget_bytes, std::nullopt);
+  if (result.entries > 0) impl_->directory.sync();
+  return result;
+}
+
+PromptInfo DiskKvCache::adopt(std::string_view file_name) {
+  const auto name = PromptName::parse(file_name);
+  if (!name) {
+    throw Error(Errc::invalid_argument,
+                fmt::format("'{}': expected 40 lower-case hex digits and .kv or .kvd", file_name.substr(0, 60)));
+  }
+  const std::string path = impl_->directory.path_of(file_name);
+  const auto fd = impl_->directory.find_file(name->file_name());
+  if (!fd) throw Error(Errc::not_found, fmt::format("prompt '{}'", path));
+  const PromptInfo info = validate_prompt_file(fd->get(), *name, path);
+  impl_->require_fit(info);
+  if (name->form == PromptForm::whole) {
+    const Digest checksum = checksum_of(fd->get(), body_offset(info), info.header.payload_bytes, path);
+    write_checksum(impl_->directory.ops(), fd->get(), checksum, path);
+  }
+  const DirectoryLock lock(impl_->directory, impl_->options.lock_wait);
+  const std::scoped_lock guard(impl_->mutex);
+  impl_->index.reread(name->file_name());
+  impl_->evict(impl_->budget_bytes - info.charged_bytes(), name->key);
+  impl_->directory.sync();
+  return info;
+}
+
+std::uint64_t DiskKvCache::sweep_temp_files(std::chrono::seconds min_age) {
+  return sweep_prompt_temps(impl_->directory, min_age);
+}
+
+}  // namespace pfcache

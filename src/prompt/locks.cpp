@@ -1,0 +1,66 @@
+#include "prompt/locks.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <thread>
+
+#include "base/bytes.hpp"
+#include "pfcache/error.hpp"
+#include "prompt/prompt_header.hpp"
+
+namespace pfcache {
+namespace {
+
+constexpr std::chrono::milliseconds kRetryEvery{2};
+
+/// A duplicate would share the lock with every other, so the directory is opened again.
+UniqueFd open_again(const Directory& directory) {
+  UniqueFd fd(::openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw Error::from_last_errno(fmt::format("cannot open directory '{}'", directory.path()));
+  return fd;
+}
+
+}  // namespace
+
+DirectoryLock::DirectoryLock(const Directory& directory, std::chrono::milliseconds wait) : fd_(open_again(directory)) {
+  const auto deadline = std::chrono::steady_clock::now() + wait;
+  while (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) {
+      throw Error::from_last_errno(fmt::format("cannot lock '{}'", directory.path()));
+    }
+    if (std::chrono::steady_clock::now() >= deadline) {
+      throw Error(Errc::busy, fmt::format("another process holds '{}'", directory.path()));
+    }
+    std::this_thread::sleep_for(kRetryEvery);
+  }
+}
+
+void lock_temp_file(int fd) noexcept { std::ignore = ::flock(fd, LOCK_EX | LOCK_NB); }
+
+bool is_unlocked(int fd) noexcept { return ::flock(fd, LOCK_EX | LOCK_NB) == 0; }
+
+void touch_prompt(FileOps& ops, int fd, std::uint64_t now_unix_secs) noexcept {
+  while (::flock(fd, LOCK_EX) != 0) {
+    if (errno != EINTR) return;
+  }
+  std::array<std::byte, 4> hits{};
+  std::array<std::byte, 8> now{};
+  if (::pread(fd, hits.data(), hits.size(), kHitCountOffset) == ssize_t{hits.size()}) {
+    const auto count = load_le<std::uint32_t>(hits);
+    if (count < std::numeric_limits<std::uint32_t>::max()) store_le(count + 1, std::span<std::byte>(hits));
+    store_le(now_unix_secs, std::span<std::byte>(now));
+    // Four and eight bytes within one block: neither is ever half written.
+    if (ops.pwrite(fd, hits.data(), hits.size(), kHitCountOffset) > 0) {
+      std::ignore = ops.pwrite(fd, now.data(), now.size(), kLastUsedOffset);
+    }
+  }
+  std::ignore = ::flock(fd, LOCK_UN);
+}
+
+}  // namespace pfcache
