@@ -92,6 +92,12 @@ Command verify_command();
 Command stats_command();
 Command repack_command();
 Command gc_command();
+CommandGroup prompt_group();
+Command prompt_put_command();
+Command prompt_get_command();
+Command prompt_find_command();
+Command prompt_list_command();
+Command prompt_evict_command();
 CommandGroup warm_group();
 Command warm_list_command();
 

@@ -36,7 +36,7 @@ std::vector<Command> all_commands() {
           verify_command(), gc_command(),      repack_command(),  stats_command()};
 }
 
-std::vector<CommandGroup> all_groups() { return {warm_group()}; }
+std::vector<CommandGroup> all_groups() { return {prompt_group(), warm_group()}; }
 
 [[noreturn]] void refuse(const std::string& why) { throw Error(Errc::invalid_argument, why); }
 

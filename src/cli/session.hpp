@@ -45,6 +45,9 @@ class Session {
   /// All of standard input. Throws: Errc::too_large above `limit_bytes`; Errc::interrupted; system errors.
   [[nodiscard]] std::vector<std::byte> read_input(std::uint64_t limit_bytes) const;
 
+  /// Standard input, for those who pass it on as it comes.
+  [[nodiscard]] int in_fd() const noexcept { return environment_->in_fd; }
+
   /// Standard output.
   [[nodiscard]] std::ostream& out() const noexcept { return environment_->out; }
 

@@ -103,6 +103,18 @@ TEST_CASE("a wrong line ends with status 2 and one line that says what is wrong"
       {{"list", "--store", ""}, "--store"},
       {{"list", "--json=maybe"}, "--json"},
       {{"LIST"}, "'LIST'"},
+      {{"prompt"}, "expected a command; see 'pfcache prompt --help'"},
+      {{"prompt", "nope"}, "there is no command 'prompt nope'"},
+      {{"prompt", "get"}, "KEY is required"},
+      {{"prompt", "get", "../x"}, "'../x'"},
+      {{"prompt", "get", std::string(39, 'a')}, "40 lower-case hex digits"},
+      {{"prompt", "get", std::string(41, 'a')}, "40 lower-case hex digits"},
+      {{"prompt", "get", std::string(40, 'A')}, "40 lower-case hex digits"},
+      {{"prompt", "evict", "--budget", "1M"}, "at least 64MiB"},
+      {{"prompt", "evict", "--policy", "fifo"}, "'fifo'"},
+      {{"prompt", "put", "--reason", "bored"}, "'bored'"},
+      {{"prompt", "put", "--quant", "256"}, "--quant"},
+      {{"prompt", "put", "--dedup", "maybe"}, "'maybe'"},
   };
   for (const auto& [args, expected] : wrong) {
     const auto result = run_in({}, args);
@@ -112,6 +124,15 @@ TEST_CASE("a wrong line ends with status 2 and one line that says what is wrong"
     CHECK(result.err.starts_with("pfcache: "));
     CHECK(result.err.find('\n') == result.err.size() - 1);
     CHECK(result.err.find(expected) != std::string::npos);
+  }
+}
+
+TEST_CASE("the commands of prompts are found behind their group") {
+  CHECK(parse({"--json", "prompt", "--quiet", "list", "--store", "/s"}).run);
+  CHECK(parse({"prompt", "list", "--help"}).text.find("Usage: pfcache prompt list") != std::string::npos);
+  for (const char* name : {"put", "get", "find", "list", "evict"}) {
+    CHECK(parse({"prompt", "--help"}).text.find("\n  " + std::string(name) + " ") != std::string::npos);
+    CHECK(parse({"prompt", name, "--help"}).text.find("Example:\n  pfcache prompt ") != std::string::npos);
   }
 }
 
