@@ -28,6 +28,7 @@ measure "$build/tests/bench/bench_kernels"
 measure "$build/tests/bench/bench_capture"
 measure "$build/tests/bench/bench_sessions"
 measure "$build/tests/bench/bench_warm"
+measure "$build/tests/bench/bench_prompt"
 if [ "$(id -u)" -eq 0 ] && [ -e /dev/fuse ]; then
   measure "$bench/bench_restore.py" "$build" --dir "$disk"
   measure "$bench/bench_pages.py" "$build"

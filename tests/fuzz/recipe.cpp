@@ -1,5 +1,5 @@
-// The list of chunks in a recipe, its first eight bytes being the payload's length: it is refused, or written again it is
-// the same. A sum that random bytes never have is put right first, so that what lies behind it is reached.
+// The list of chunks in a recipe, its first eight bytes being the payload's length: it is refused, or written again it
+// is the same. A sum that random bytes never have is put right first, so that what lies behind it is reached.
 #include "prompt/recipe.hpp"
 
 #include <algorithm>
