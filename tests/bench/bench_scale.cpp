@@ -3,6 +3,7 @@
 //
 //   bench_scale [BLOBS [DIRECTORY]]      from 10,000 blobs on, ten times as many at each step, up to BLOBS (1,000,000)
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
