@@ -399,6 +399,31 @@ def test_a_decoder_written_from_the_page_reads_every_blob(store):
     assert {".zp2", ".zst"} <= seen
 
 
+def test_a_prompt_file_is_as_the_page_says(store, tmp_path):
+    """Fields are found by the offsets of the page's table."""
+    (tmp_path / "text").write_text("<|user|>hi<|assistant|>")
+    options = "--tokens 17 --ctx 8192 --quant 2 --reason cold --ext 1".split()
+    key = store.run("prompt", "put", "--text", tmp_path / "text", *options, input="the payload").stdout.strip()
+    assert key == hashlib.sha1(b"<|user|>hi<|assistant|>").hexdigest()
+    file = store.path / "prompt" / f"{key}.kv"
+    stored = file.read_bytes()
+    rows = re.findall(r"^(\d+) +(\d+) +(.*)", literals(section("pfcache-format.5", "PROMPT FILES"))[0], flags=re.M)
+    field = {name.split(":")[0]: stored[int(at):int(at) + int(size)] for at, size, name in rows}
+    number = {name: int.from_bytes(value, "little") for name, value in field.items()}
+    assert field['"KVC" (4b 56 43)'] == b"KVC" and number["version, 1"] == 1
+    assert (number["tokens"], number["context size"], number["quant bits"]) == (17, 8192, 2)
+    assert (number["why it was saved"], number["extension flags"], number["hits"]) == (1, 1, 0)
+    text_bytes, payload_bytes = number["T, bytes of the text"], number["P, bytes of the payload"]
+    assert stored[52:52 + text_bytes] == b"<|user|>hi<|assistant|>"
+    assert stored[52 + text_bytes:] == b"the payload" and payload_bytes == 11
+    try:
+        checksum = os.getxattr(file, "user.pfcache.payload").decode()
+    except OSError:
+        return  # a filesystem without such attributes
+    pieces = hashlib.sha256(b"the payload").digest()
+    assert checksum == "sha256-256k:" + hashlib.sha256(pieces).hexdigest()
+
+
 def test_a_warm_start_is_as_the_page_says(store):
     """Key and files made from the page alone."""
     tag, text = b"test", b"roundtrip"
