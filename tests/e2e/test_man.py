@@ -16,7 +16,7 @@ from manual import (OPTION, SOURCES, help_of, literals, options_in, plain, refer
 # Pages of others that ours refer to, which a machine without their packages need not have.
 OTHERS = {("mount", "8"), ("umount", "8"), ("fstab", "5"), ("syslog", "3"), ("flock", "2"), ("open", "2"), ("read", "2"),
           ("memfd_create", "2"), ("du", "1"), ("df", "1"), ("ls", "1"), ("tar", "1"), ("rsync", "1"),
-          ("pkg-config", "1"), ("mmap", "2"), ("ioctl", "2"), ("fcntl", "2"), ("fsync", "2"), ("cp", "1")}
+          ("pkg-config", "1"), ("mmap", "2"), ("ioctl", "2"), ("fcntl", "2"), ("fsync", "2"), ("cp", "1"), ("mv", "1")}
 
 
 def needs(program):
