@@ -14,9 +14,9 @@ USES = {
     "cas": ["hash"],
     "snapshot": ["cas"],
     "engine": ["snapshot"],
-    "upkeep": ["engine"],
     "warm": ["hash"],
     "prompt": ["cas"],
+    "upkeep": ["engine", "prompt"],
 }
 # The room whose sources stand behind each public header.
 PUBLIC = {

@@ -1,7 +1,7 @@
 // Giving back the space of blobs that nobody needs any more.
 //
-// What is needed is what the roots reach: sealed snapshots, refs, records of engine files, and the manifests of what is
-// still arriving below staging/. In a store that may hold unsealed snapshots (Store::may_hold_unsealed_snapshots) every
+// What is needed is what the roots reach: sealed snapshots, refs, records of engine files, prompts kept as chunks, and
+// the manifests of what is still arriving below staging/. In a store that may hold unsealed snapshots (Store::may_hold_unsealed_snapshots) every
 // blob that is a manifest is a root too: then the pages of a snapshot that was removed stay until `unsealed` is asked
 // for.
 //

@@ -7,6 +7,7 @@
 #include "base/bytes.hpp"
 #include "base/directory.hpp"
 #include "base/parallel.hpp"
+#include "pfcache/disk_kv_cache.hpp"
 #include "pfcache/engine_file.hpp"
 #include "pfcache/error.hpp"
 #include "upkeep/staging_tree.hpp"
@@ -15,6 +16,7 @@ namespace pfcache {
 namespace {
 
 const std::string kRefs = "refs";
+const char* const kPrompts = "prompt";
 const std::string kManifestFile = "manifest.json";
 
 /// `error` with what it concerns before its message. A manifest that is not there is damage, since something needs it;
@@ -61,6 +63,7 @@ void GcMarks::add_roots(const std::set<std::string>& expired) {
   add_seals();
   add_refs();
   add_records();
+  add_prompts();
   add_staging(expired);
   needed_.finish();
 }
@@ -96,6 +99,18 @@ void GcMarks::add_records() {
     } catch (const Error&) {
       if (find_file_record(store_, record.name)) throw;
     }
+  }
+}
+
+void GcMarks::add_prompts() {
+  try {
+    for_each_prompt_chunk(store_.path() / kPrompts, [&](const Digest& chunk) {
+      throw_if_stopped(stop_);
+      needed_.insert(chunk);
+    });
+  } catch (const Error& error) {
+    if (error.code() == Errc::interrupted) throw;
+    throw about("a prompt", error);
   }
 }
 

@@ -34,6 +34,7 @@ class GcMarks {
   void add_seals();
   void add_refs();
   void add_records();
+  void add_prompts();
   void add_staging(const std::set<std::string>& expired);
   void add_draft(const Directory& directory);
   void add_manifest(const Digest& digest, const std::string& root);

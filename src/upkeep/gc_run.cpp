@@ -152,6 +152,8 @@ void GcRun::sweep_for_a_while() {
 
 void GcRun::sync_roots() const {
   for (const Directory& directory : root_directories()) directory.sync();
+  // Its temp files are the prompt cache's own to sweep, whose writers need no lease.
+  if (const auto prompts = store_.directory().find_directory("prompt")) prompts->sync();
 }
 
 std::vector<Directory> GcRun::root_directories() const {

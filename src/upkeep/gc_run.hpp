@@ -20,8 +20,7 @@ namespace pfcache {
 ///
 /// - What is sealed before the lock is taken is seen by the marking under the lock; what is put after the lock is given
 ///   back is put by somebody who looked at the store after the unlinks; nobody puts in between.
-/// - A seal that somebody removes but has not synced could come back after a crash: snapshots/, refs/ and files/ are
-/// synced
+/// - A seal that somebody removes but has not synced could come back after a crash: the directories of roots are synced
 ///   before the first unlink, and staging directories are gone durably before it.
 /// - What is put again was touched, and is looked at once more right before it would go.
 class GcRun {
