@@ -53,13 +53,15 @@ UniqueFd open_lock(const Directory& directory) {
 
 /// Locks the first byte of the open lock file, or unlocks it. A filesystem that can't do that makes clean-ups wait
 /// longer, and nothing else: what keeps writers and clean-ups apart is flock.
-void lock_gate(const UniqueFd& lock, short type, int command) noexcept {
+bool lock_gate(const UniqueFd& lock, short type, int command) noexcept {
   struct flock gate {};
   gate.l_type = type;
   gate.l_whence = SEEK_SET;
   gate.l_len = 1;
-  while (::fcntl(lock.get(), command, &gate) != 0 && errno == EINTR) {
+  while (::fcntl(lock.get(), command, &gate) != 0) {
+    if (errno != EINTR) return false;
   }
+  return true;
 }
 
 Directory open_root(const std::filesystem::path& path) {
@@ -187,13 +189,14 @@ std::optional<CleanupLease> Store::try_cleanup_lease(std::chrono::milliseconds p
   constexpr auto kPoll = std::chrono::milliseconds(5);
   const auto end = std::chrono::steady_clock::now() + patience;
   UniqueFd lock = open_lock(impl_->directory);
-  // It need not succeed: a writer on its way through the gate has come first.
-  lock_gate(lock, F_WRLCK, F_OFD_SETLK);
+  bool is_closed = false;
   while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EINTR && errno != EWOULDBLOCK) {
       throw Error::from_last_errno(fmt::format("cannot lock '{}'", impl_->directory.path_of(kLock)));
     }
     if (std::chrono::steady_clock::now() >= end) return std::nullopt;
+    // Not while a writer is on its way through the gate, who has come first.
+    is_closed = is_closed || lock_gate(lock, F_WRLCK, F_OFD_SETLK);
     std::this_thread::sleep_for(kPoll);
   }
   lock_gate(lock, F_UNLCK, F_OFD_SETLK);
