@@ -33,7 +33,7 @@ std::unique_ptr<HotBacking> make_backing(const MountOptions& options, Log& log) 
 }  // namespace
 
 // Why memory is the default place. 2 GiB of KV-like bf16 in pages of 4 MiB, GB/s, medians of three interleaved rounds
-// on two busy CPUs (tests/bench/bench_mount.py); "×" is the third restore beside plain ext4 files':
+// on two busy CPUs (tests/bench/bench_backings.py); "×" is the third restore beside plain ext4 files':
 //
 //   hot pages in      cold  second  third     ×  after a remount  12 processes, cold  open+mmap+close
 //   memory            0.23    3.16   3.40  1.28             0.20                2.28            32 µs

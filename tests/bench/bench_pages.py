@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import tempfile
 
-from bench_mount import Mounted, timed
+from restoring import Mounted, timed
 from row import print_row
 
 ROUNDS = 5
@@ -25,19 +25,6 @@ def resident_bytes(daemon):
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) << 10
     raise RuntimeError(f"process {daemon} is gone")
-
-
-def daemon_of(store):
-    """The mount.pfcache that serves `store`, by its command line."""
-    wanted = os.fsencode(store)
-    for entry in pathlib.Path("/proc").iterdir():
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if entry.name.isdigit() and wanted in words and words[0].endswith(b"mount.pfcache"):
-            return int(entry.name)
-    raise RuntimeError("no daemon")
 
 
 def quiet(*command):
@@ -57,15 +44,14 @@ def main():
         subprocess.run([build / "tests" / "bench" / "bench_manifest", store, str(given.pages)], check=True)
         first, later, long, memory = [], [], [], []
         for _ in range(ROUNDS):
-            with Mounted(build / "fuse" / "mount.pfcache", store, mnt, "passthrough=auto"):
-                daemon = daemon_of(store)
-                before = resident_bytes(daemon)
+            with Mounted(build / "fuse" / "mount.pfcache", store, mnt, "passthrough=auto") as mounted:
+                before = resident_bytes(mounted.daemon.pid)
                 (snapshot,) = os.listdir(mnt / "snap")
                 pages = mnt / "snap" / snapshot / "pages"
                 first.append(timed(quiet, "ls", pages))
                 later.append(timed(quiet, "ls", pages))
                 long.append(timed(quiet, "ls", "-l", pages))
-                memory.append((resident_bytes(daemon) - before) / given.pages)
+                memory.append((resident_bytes(mounted.daemon.pid) - before) / given.pages)
         median = statistics.median
         print_row("  ls pages, the first, s", f"{median(first):.2f}", "", "", median(first), at_most=0.5)
         print_row("  ls pages, again, s", f"{median(later):.2f}", "", "", median(later), at_most=0.5)

@@ -18,9 +18,10 @@ import sys
 import tempfile
 import time
 
-from bench_mount import GEOMETRY, PAGE_BYTES, Mounted, drop_caches, open_us, restore, timed
+from restoring import Mounted, drop_caches, geometry, open_us, restore, timed
 from row import print_row
 
+PAGE_BYTES = 4 << 20
 PAGES_A_GIB = (1 << 30) // PAGE_BYTES
 PF_CORE_PAGES = 16
 SQUASHFS = ["-comp", "zstd", "-Xcompression-level", "3", "-b", "1M", "-noappend", "-quiet", "-no-progress"]
@@ -37,7 +38,7 @@ class Bench:
     def capture(self, store, pages, *profile):
         cli = [self.cli, "--quiet", "--store", store]
         subprocess.run([*cli, "init", *profile], check=True)
-        source = [f"synthetic:{pages}:1", *GEOMETRY]
+        source = [f"synthetic:{pages}:1", *geometry(PAGE_BYTES >> 10)]
         done = subprocess.run([*cli, "capture", *source], check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
