@@ -76,10 +76,8 @@ void Catalog::seal(const Digest& digest, const SealRecord& record) {
   directory.publish_file(digest.hex(), to_json(record));
 }
 
-bool Catalog::contains(const Digest& digest) const {
-  const auto directory = impl_->snapshots();
-  return directory && directory->has(digest.hex());
-}
+// One system call: a mount asks for each path that is looked up in a snapshot.
+bool Catalog::contains(const Digest& digest) const { return impl_->root.has(kSnapshots + '/' + digest.hex()); }
 
 std::optional<SealRecord> Catalog::find(const Digest& digest) const {
   const auto directory = impl_->snapshots();
