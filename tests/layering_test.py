@@ -24,7 +24,7 @@ PUBLIC = {
     "digest": "hash", "sha256": "hash",
     "blob_store": "cas", "fs_blob_store": "cas", "mem_blob_store": "cas",
     "capture": "snapshot", "catalog": "snapshot", "inspect": "snapshot", "manifest": "snapshot",
-    "page_files": "snapshot", "pager": "snapshot", "restore": "snapshot", "store": "snapshot",
+    "page_files": "snapshot", "pager": "snapshot", "restore": "snapshot", "staging": "snapshot", "store": "snapshot",
     "synthetic_pager": "snapshot",
     "engine_file": "engine",
     "gc": "upkeep", "repack": "upkeep", "staging_entries": "upkeep",

@@ -71,6 +71,10 @@ class Catalog {
   /// isn't sealed.
   void set_ref(std::string_view name, const Digest& digest);
 
+  /// Gives a ref another name, atomically; over one that has it only when `may_replace`. Throws: Errc::not_found;
+  /// Errc::already_exists; Errc::invalid_argument for a bad name.
+  void move_ref(std::string_view from, std::string_view to, bool may_replace);
+
   /// The ref's target; nothing for an unknown or impossible name. Throws: Errc::malformed for a damaged ref file.
   [[nodiscard]] std::optional<Digest> ref(std::string_view name) const;
 

@@ -65,6 +65,13 @@ std::optional<Directory> Directory::find_directory(const std::string& name) cons
   throw Error::from_last_errno(fmt::format("cannot open directory '{}'", path_of(name)));
 }
 
+std::optional<Directory> Directory::find_real_directory(const std::string& name) const {
+  UniqueFd fd = open_existing(fd_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (fd) return Directory(std::move(fd), path_of(name), *ops_);
+  if (errno == ENOENT) return std::nullopt;
+  throw Error::from_last_errno(fmt::format("cannot open directory '{}'", path_of(name)));
+}
+
 Directory Directory::make_directory(const std::string& name) const {
   if (auto found = find_directory(name)) return std::move(*found);
   // Somebody else may make it in between: EEXIST is as good as success, but its entry may not be durable yet.

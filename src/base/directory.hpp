@@ -36,6 +36,9 @@ class Directory {
   /// The subdirectory `name`; nothing when it is absent. Throws: system errors.
   [[nodiscard]] std::optional<Directory> find_directory(const std::string& name) const;
 
+  /// As find_directory(), never through a symlink: for trees in which others write. Throws: ENOTDIR for one.
+  [[nodiscard]] std::optional<Directory> find_real_directory(const std::string& name) const;
+
   /// The subdirectory `name`, made when it is absent; then its entry here is durable.
   [[nodiscard]] Directory make_directory(const std::string& name) const;
 

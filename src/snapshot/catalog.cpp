@@ -127,6 +127,18 @@ void Catalog::set_ref(std::string_view name, const Digest& digest) {
   impl_->root.make_directory(kRefs).publish_file(std::string(name), digest.hex() + "\n");
 }
 
+void Catalog::move_ref(std::string_view from, std::string_view to, bool may_replace) {
+  require_valid_name(to);
+  if (!ref(from)) throw Error(Errc::not_found, fmt::format("no name '{}'", from));
+  if (from == to) return;
+  const Directory directory = impl_->root.make_directory(kRefs);
+  if (!may_replace && directory.has(std::string(to))) throw Error(Errc::already_exists, fmt::format("name '{}'", to));
+  if (directory.ops().rename(directory.fd(), std::string(from).c_str(), directory.fd(), std::string(to).c_str()) != 0) {
+    throw Error::from_last_errno(fmt::format("cannot rename '{}' to '{}'", directory.path_of(from), to));
+  }
+  directory.sync();
+}
+
 std::optional<Digest> Catalog::ref(std::string_view name) const {
   if (!is_valid_name(name)) return std::nullopt;
   const auto directory = impl_->refs();
