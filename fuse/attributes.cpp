@@ -53,7 +53,7 @@ nlink_t link_count(const Node& node) {
     case NodeKind::keys:
     case NodeKind::values:
     case NodeKind::seq: return 2;
-    case NodeKind::root: return 2 + 1;
+    case NodeKind::root: return 2 + 2;
     default: return 1;
   }
 }
@@ -66,6 +66,7 @@ struct stat Attributes::of(const Node& node, std::uint64_t id) const {
   struct stat attributes {};
   attributes.st_ino = id;
   attributes.st_mode = type | (type == S_IFLNK ? permissions(type) : permissions(type) & ~ownership_.umask);
+  if (is_writable_ && node.kind == NodeKind::catalog) attributes.st_mode |= S_IWUSR & ~ownership_.umask;
   attributes.st_nlink = link_count(node);
   attributes.st_uid = ownership_.uid;
   attributes.st_gid = ownership_.gid;
@@ -75,6 +76,20 @@ struct stat Attributes::of(const Node& node, std::uint64_t id) const {
   attributes.st_mtim = is_sealed(node.kind) ? timespec{mtime_secs(node), 0} : catalog_mtime();
   attributes.st_atim = attributes.st_mtim;
   attributes.st_ctim = attributes.st_mtim;
+  return attributes;
+}
+
+struct stat Attributes::of_real(const struct stat& real, std::uint64_t id) const {
+  constexpr mode_t kDirectoryMode = 0755;
+  constexpr mode_t kFileMode = 0644;
+  struct stat attributes = real;
+  const mode_t type = real.st_mode & S_IFMT;
+  attributes.st_ino = id;
+  const mode_t rights = (type == S_IFDIR ? kDirectoryMode : kFileMode) & ~ownership_.umask;
+  attributes.st_mode = type | (type == S_IFLNK ? permissions(type) : rights);
+  attributes.st_uid = ownership_.uid;
+  attributes.st_gid = ownership_.gid;
+  attributes.st_blksize = kBlockSize;
   return attributes;
 }
 

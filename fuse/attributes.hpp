@@ -21,17 +21,21 @@ struct Ownership {
 /// Thread-safe.
 class Attributes {
  public:
-  Attributes(const Ownership& ownership, std::filesystem::path store)
-      : ownership_(ownership), store_(std::move(store)) {}
+  Attributes(const Ownership& ownership, std::filesystem::path store, bool is_writable = false)
+      : ownership_(ownership), store_(std::move(store)), is_writable_(is_writable) {}
 
   /// `id` is the inode's number: content_id(), or what InodeTable gave in its place.
   [[nodiscard]] struct stat of(const Node& node, std::uint64_t id) const;
+
+  /// Of a file or directory in the store that can be written: its size and times, but an owner and rights of the mount.
+  [[nodiscard]] struct stat of_real(const struct stat& real, std::uint64_t id) const;
 
  private:
   [[nodiscard]] struct timespec catalog_mtime() const noexcept;
 
   const Ownership ownership_;
   const std::filesystem::path store_;
+  const bool is_writable_;
 };
 
 }  // namespace pfcache::fuse

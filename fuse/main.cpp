@@ -53,7 +53,7 @@ void return_large_blocks() { ::mallopt(M_MMAP_THRESHOLD, 1 << 20); }
 int run_mount(const MountOptions& options, Starter* starter) {
   return_large_blocks();
   Log log;
-  const pfcache::Store store = pfcache::Store::open(options.store);
+  pfcache::Store store = pfcache::Store::open(options.store);
   if (options.is_verbose) log.tell(fmt::format("store {}, mount point {}", options.store, options.directory));
   if (options.is_fake) return 0;
   pfcache::fuse::serve(store, options, log, [&] {

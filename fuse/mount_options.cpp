@@ -212,7 +212,9 @@ MountOptions parse_mount_options(const std::vector<std::string_view>& args) { re
 std::string_view usage() noexcept {
   return R"(usage: mount.pfcache STORE DIR [-sfnv] [-o OPTIONS]
 
-Shows a pfcache store as files: DIR/snap/<digest>/pages/NNNN and more.
+Shows a pfcache store as files: DIR/snap/<digest>/pages/NNNN and more. A snapshot
+is written below DIR/new/NAME and committed by `mv DIR/new/NAME DIR/snap/NAME`, or
+copied into DIR/snap/<digest>.
 Goes to the background once it serves; ends when DIR is unmounted.
 
   -f             check everything, but don't mount
@@ -220,7 +222,7 @@ Goes to the background once it serves; ends when DIR is unmounted.
   -s             ignore options that are not known
   -v             say what is done
   -o OPTIONS     a list with commas:
-    ro                 read-only; the mount can't be written yet without it, either
+    ro                 read-only; so is the mount of a store that can't be written
     allow_other        let other users in
     uid=N, gid=N       who owns the files (default: the one who mounts)
     umask=OCTAL        permission bits that are taken away (default: 0)

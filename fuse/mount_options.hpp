@@ -34,7 +34,7 @@ struct MountOptions {
   bool is_fake = false;     ///< -f: check everything, mount nothing
   bool is_verbose = false;  ///< -v
   bool foreground = false;
-  bool read_only = false;  ///< asked for; without it, too, nothing can be written
+  bool read_only = false;  ///< asked for; a store that can't be written is mounted so, too
   bool allow_other = false;
   std::optional<uid_t> uid;
   std::optional<gid_t> gid;

@@ -45,10 +45,13 @@ struct Node {
   std::shared_ptr<const RefLink> ref;  ///< of refs
 };
 
-/// The numbers of / (FUSE's own) and of /snap. All others are above kLastFixedId.
+/// The numbers of / (FUSE's own), of /snap and of /new. Those of contents are above kLastFixedId; what is below
+/// belongs, from kFirstMirrorId on, to files that can be written (mirror_inodes.hpp).
 inline constexpr std::uint64_t kRootId = 1;
 inline constexpr std::uint64_t kCatalogId = 2;
-inline constexpr std::uint64_t kLastFixedId = 0xFFFF;
+inline constexpr std::uint64_t kNewId = 3;
+inline constexpr std::uint64_t kFirstMirrorId = 0x10000;
+inline constexpr std::uint64_t kLastFixedId = 0xFFFFFFFF;
 
 /// A number for the node's content, the same for the same content in every snapshot, store and version of this program:
 /// file times are made from it, and rsync compares those. Different contents have the same one only by accident.

@@ -115,6 +115,7 @@ fuse_lowlevel_ops operations() noexcept {
   add_file_operations(ops);
   add_status_operations(ops);
   add_refusals(ops);
+  add_staging_operations(ops);
   return ops;
 }
 

@@ -14,15 +14,17 @@
 #include "fuse/passthrough.hpp"
 #include "fuse/read_ahead.hpp"
 #include "fuse/scratch_pool.hpp"
+#include "fuse/staging_side.hpp"
 #include "fuse/tree.hpp"
 
 namespace pfcache::fuse {
 
 /// What the filesystem is made of; all of it outlives the FileSystem.
 struct FileSystemParts {
-  const Store& store;
+  Store& store;
   HotBacking& hot_backing;
   Log& log;
+  bool is_writable = false;
 };
 
 /// Everything the callbacks work on; their userdata. Made before the session and destroyed after it.
@@ -32,11 +34,12 @@ struct FileSystem {
       : store(parts.store),
         log(parts.log),
         tree(parts.store, parts.log),
-        attributes(ownership, parts.store.path()),
+        attributes(ownership, parts.store.path(), parts.is_writable),
         hot(parts.store.blobs(), parts.hot_backing, hot_limits, parts.log),
         contents(hot, parts.log),
         read_ahead(hot),
-        passthrough(std::move(passthrough_setup), parts.log) {}
+        passthrough(std::move(passthrough_setup), parts.log),
+        writes(parts.store, parts.is_writable) {}
 
   const Store& store;
   Log& log;
@@ -49,6 +52,8 @@ struct FileSystem {
   OpenFiles open_files;
   ScratchPool scratch;  // for answers to reads
   Passthrough passthrough;
+  StagingSide writes;
+  fuse_session* session = nullptr;  // from mounting on
 };
 
 /// The callbacks, for fuse_session_new().

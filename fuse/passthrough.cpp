@@ -87,6 +87,35 @@ ssize_t writev_hook(int device, iovec* parts, int count, void* userdata) noexcep
   return static_cast<FileSystem*>(userdata)->passthrough.write_reply(device, parts, count);
 }
 
+[[maybe_unused]] std::uint32_t noflush_of(const fuse_file_info& file) noexcept {
+  return file.noflush != 0 ? std::uint32_t{FOPEN_NOFLUSH} : 0;
+}
+
+// As libfuse does it for a reply that it makes itself. Times of validity are whole seconds here.
+[[maybe_unused]] fuse_entry_out entry_on_wire(const fuse_entry_param& entry) noexcept {
+  fuse_entry_out out{};
+  const struct stat& from = entry.attr;
+  out.nodeid = entry.ino;
+  out.generation = entry.generation;
+  out.entry_valid = static_cast<std::uint64_t>(entry.entry_timeout);
+  out.attr_valid = static_cast<std::uint64_t>(entry.attr_timeout);
+  out.attr.ino = from.st_ino;
+  out.attr.size = static_cast<std::uint64_t>(from.st_size);
+  out.attr.blocks = static_cast<std::uint64_t>(from.st_blocks);
+  out.attr.atime = static_cast<std::uint64_t>(from.st_atim.tv_sec);
+  out.attr.mtime = static_cast<std::uint64_t>(from.st_mtim.tv_sec);
+  out.attr.ctime = static_cast<std::uint64_t>(from.st_ctim.tv_sec);
+  out.attr.atimensec = static_cast<std::uint32_t>(from.st_atim.tv_nsec);
+  out.attr.mtimensec = static_cast<std::uint32_t>(from.st_mtim.tv_nsec);
+  out.attr.ctimensec = static_cast<std::uint32_t>(from.st_ctim.tv_nsec);
+  out.attr.mode = from.st_mode;
+  out.attr.nlink = static_cast<std::uint32_t>(from.st_nlink);
+  out.attr.uid = from.st_uid;
+  out.attr.gid = from.st_gid;
+  out.attr.blksize = static_cast<std::uint32_t>(from.st_blksize);
+  return out;
+}
+
 std::uint32_t u32_at(const std::byte* bytes) noexcept {
   std::uint32_t value = 0;
   std::memcpy(&value, bytes, sizeof value);
@@ -154,7 +183,25 @@ int Passthrough::reply_open(fuse_req_t req, fuse_file_info& file, int backing_id
   file.backing_id = backing_id;
   return fuse_reply_open(req, &file);
 #else
-  const OpenReply reply{file.fh, kOpenPassthrough | FOPEN_NOFLUSH, backing_id};
+  const OpenReply reply{file.fh, kOpenPassthrough | noflush_of(file), backing_id};
+  return fuse_reply_buf(req, reinterpret_cast<const char*>(&reply), sizeof reply);
+#endif
+}
+
+int Passthrough::reply_create(fuse_req_t req, const fuse_entry_param& entry, fuse_file_info& file,
+                              int backing_id) noexcept {
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+  file.keep_cache = 0;
+  file.backing_id = backing_id;
+  return fuse_reply_create(req, &entry, &file);
+#else
+  struct {
+    fuse_entry_out entry;
+    OpenReply open;
+  } reply{};
+  static_assert(sizeof reply == sizeof reply.entry + sizeof reply.open);
+  reply.entry = entry_on_wire(entry);
+  reply.open = {file.fh, kOpenPassthrough | noflush_of(file), backing_id};
   return fuse_reply_buf(req, reinterpret_cast<const char*>(&reply), sizeof reply);
 #endif
 }

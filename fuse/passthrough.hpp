@@ -51,6 +51,10 @@ class Passthrough {
   /// Answers OPEN: from now on the kernel reads `backing_id`'s file. What libfuse says when it can't be sent.
   [[nodiscard]] int reply_open(fuse_req_t req, fuse_file_info& file, int backing_id) noexcept;
 
+  /// As reply_open(), for CREATE.
+  [[nodiscard]] int reply_create(fuse_req_t req, const fuse_entry_param& entry, fuse_file_info& file,
+                                 int backing_id) noexcept;
+
   /// What libfuse reads and writes through, when it is an old one. Not noexcept: libfuse ends its threads by cancelling
   /// them while they read, and glibc unwinds the stack for that.
   ssize_t read_request(int device, void* buffer, std::size_t size_bytes);

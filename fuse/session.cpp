@@ -53,16 +53,25 @@ class OptionList {
   char* text_ = nullptr;
 };
 
-void add_options(Arguments& arguments, const Store& store, const MountOptions& options) {
+void add_options(Arguments& arguments, const Store& store, const MountOptions& options, bool is_writable) {
   OptionList list;
   list.add("fsname=" + store.path().string());
   list.add("subtype=pfcache");
   list.add("default_permissions");
   if (options.allow_other) list.add("allow_other");
   for (const std::string& flag : options.kernel_flags) list.add(flag);
-  list.add("ro");  // whatever was asked for: there is nothing yet that can be written
+  list.add(is_writable ? "rw" : "ro");
   arguments.add("-o");
   arguments.add(list.text());
+}
+
+// Whether the mount can be written. What nobody asked for is said.
+bool may_write(const Store& store, const MountOptions& options, Log& log) {
+  if (options.read_only) return false;
+  std::string why;
+  if (is_writable_store(store, why)) return true;
+  log.tell("read-only: the store can't be written: " + why);
+  return false;
 }
 
 struct DestroySession {
@@ -115,15 +124,17 @@ void run_loop(fuse_session* session, unsigned threads) {
 
 }  // namespace
 
-void serve(const Store& store, const MountOptions& options, Log& log, const std::function<void()>& on_serving) {
+void serve(Store& store, const MountOptions& options, Log& log, const std::function<void()>& on_serving) {
   const Ownership ownership{options.uid.value_or(::getuid()), options.gid.value_or(::getgid()), options.umask};
   HotSetup hot = set_up_hot_pages(options, log);
-  FileSystem fs({store, *hot.backing, log}, ownership, hot.limits, std::move(hot.passthrough));
+  const bool is_writable = may_write(store, options, log);
+  FileSystem fs({store, *hot.backing, log, is_writable}, ownership, hot.limits, std::move(hot.passthrough));
   Arguments arguments;
-  add_options(arguments, store, options);
+  add_options(arguments, store, options, is_writable);
   const fuse_lowlevel_ops ops = operations();
   const SessionPtr session(fuse_session_new(arguments.get(), &ops, sizeof ops, &fs));
   if (session == nullptr) throw Error::from_errno(EINVAL, "libfuse refused the options");
+  fs.session = session.get();
   const SignalHandlers handlers(session.get());
   const MountPoint mount_point(session.get(), options.directory);
   fs.passthrough.attach(session.get(), on_serving);

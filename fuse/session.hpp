@@ -13,6 +13,6 @@ namespace pfcache::fuse {
 /// directory is unmounted. `on_serving` is called once the kernel asks: from then on everything works.
 /// REQUIRES: options.directory is absolute. Throws: when it can't be mounted (libfuse has told the details on stderr)
 /// or the connection to the kernel breaks.
-void serve(const Store& store, const MountOptions& options, Log& log, const std::function<void()>& on_serving);
+void serve(Store& store, const MountOptions& options, Log& log, const std::function<void()>& on_serving);
 
 }  // namespace pfcache::fuse

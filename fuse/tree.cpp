@@ -18,11 +18,12 @@ struct NamedKind {
   NodeKind kind;
 };
 
+// Who copies them in this order into another mount has made all directories there before the last page seals it.
 constexpr std::array<NamedKind, 5> kSnapshotChildren = {{{"manifest.json", NodeKind::manifest},
-                                                         {"pages", NodeKind::pages},
+                                                         {"seqs", NodeKind::seqs},
                                                          {"k", NodeKind::keys},
                                                          {"v", NodeKind::values},
-                                                         {"seqs", NodeKind::seqs}}};
+                                                         {"pages", NodeKind::pages}}};
 
 Node node_below(const Node& parent, NodeKind kind, std::uint32_t row = 0) {
   return {kind, row, parent.snapshot, nullptr};
@@ -81,7 +82,7 @@ std::string link_target(const Node& node) {
 
 std::uint64_t child_count(const Node& dir) noexcept {
   switch (dir.kind) {
-    case NodeKind::root: return 1;
+    case NodeKind::root: return 1;  // and /new, which isn't one of these nodes
     case NodeKind::snapshot: return kSnapshotChildren.size();
     case NodeKind::pages:
     case NodeKind::keys:

@@ -157,7 +157,7 @@ def test_the_kernel_shows_the_store_and_the_flags(g2, directory):
     line = next(line for line in pathlib.Path("/proc/mounts").read_text().splitlines() if str(directory) in line)
     source, _, kind, options = line.split()[:4]
     assert (source, kind) == (str(g2.path), "fuse.pfcache")
-    assert {"ro", "noexec", "nosuid", "nodev", "noatime", "allow_other", "default_permissions"} <= set(options.split(","))
+    assert {"rw", "noexec", "nosuid", "nodev", "noatime", "allow_other", "default_permissions"} <= set(options.split(","))
 
 
 def test_paths_with_spaces_and_commas_and_relative_ones(g2, tmp_path, directory):

@@ -256,8 +256,8 @@ def test_a_warm_restore_leaves_the_daemon_alone(captured, passing):
         pathlib.Path("/proc/sys/vm/drop_caches").write_text("1")
         assert read_all(pages, names_of(right)) == first
         after = served.io()
-        # Opens and releases, a hundred bytes each; the pages are 64 KiB.
-        assert after["wchar"] - before["wchar"] < 2 * PAGES * 200
+        # Opens and releases, a hundred bytes each, and the time of the last access; the pages are 64 KiB.
+        assert after["wchar"] - before["wchar"] < 2 * PAGES * 350
         assert after["rchar"] - before["rchar"] < 2 * PAGES * 500
 
 

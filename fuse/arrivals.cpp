@@ -1,0 +1,111 @@
+#include "fuse/arrivals.hpp"
+
+namespace pfcache::fuse {
+namespace {
+
+constexpr std::chrono::milliseconds kMoment{500};
+constexpr std::size_t kMaxWriters = 256;
+
+}  // namespace
+
+SnapshotPtr Arrival::view() {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (view_) return view_;
+  }
+  const auto manifest = snapshot_->manifest();
+  if (!manifest) return nullptr;
+  auto view = std::make_shared<SnapshotView>(snapshot_->digest(), snapshot_->manifest_bytes(), PageManifest(*manifest));
+  const std::scoped_lock lock(mutex_);
+  if (!view_) view_ = std::move(view);
+  return view_;
+}
+
+void Arrival::note_writer(pid_t thread) {
+  const std::scoped_lock lock(mutex_);
+  if (writers_.size() >= kMaxWriters) writers_.clear();
+  writers_.insert(thread);
+  last_change_ = std::chrono::steady_clock::now();
+}
+
+void Arrival::note_copier(pid_t thread) {
+  const std::scoped_lock lock(mutex_);
+  if (copiers_.size() >= kMaxWriters) copiers_.clear();
+  copiers_.insert(thread);
+}
+
+void Arrival::note_open() {
+  const std::scoped_lock lock(mutex_);
+  ++open_files_;
+}
+
+void Arrival::note_close() {
+  const std::scoped_lock lock(mutex_);
+  --open_files_;
+  last_change_ = std::chrono::steady_clock::now();
+}
+
+bool Arrival::is_busy_locked() const {
+  return open_files_ > 0 || std::chrono::steady_clock::now() - last_change_ < kMoment;
+}
+
+bool Arrival::is_at_work(pid_t thread) const {
+  const std::scoped_lock lock(mutex_);
+  return writers_.contains(thread) && is_busy_locked();
+}
+
+bool Arrival::hides(pid_t thread, const std::string& path) const {
+  const std::scoped_lock lock(mutex_);
+  return copiers_.contains(thread) && is_busy_locked() && !made_.contains(path);
+}
+
+void Arrival::hide(const std::string& path) {
+  const std::scoped_lock lock(mutex_);
+  hidden_.insert(path);
+  made_.erase(path);
+}
+
+void Arrival::note_made(const std::string& path) {
+  const std::scoped_lock lock(mutex_);
+  hidden_.erase(path);
+  made_.insert(path);
+}
+
+bool Arrival::is_hidden(const std::string& path) const {
+  const std::scoped_lock lock(mutex_);
+  return hidden_.contains(path);
+}
+
+ArrivalPtr Arrivals::find(const Digest& digest) {
+  ArrivingSnapshotPtr snapshot = staging_.find_arriving(digest);
+  if (snapshot) return keep(std::move(snapshot), digest);
+  const std::scoped_lock lock(mutex_);
+  known_.erase(digest);
+  return nullptr;
+}
+
+ArrivalPtr Arrivals::find_known(const Digest& digest) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = known_.find(digest);
+  return found == known_.end() ? nullptr : found->second;
+}
+
+ArrivalPtr Arrivals::make(const Digest& digest) { return keep(staging_.make_arriving(digest), digest); }
+
+void Arrivals::tidy() {
+  std::map<Digest, ArrivalPtr> gone;  // let go after the lock
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [digest, arrival] : known_) {
+    if (!staging_.has_arriving(digest)) gone.emplace(digest, arrival);
+  }
+  for (const auto& [digest, arrival] : gone) known_.erase(digest);
+}
+
+ArrivalPtr Arrivals::keep(ArrivingSnapshotPtr snapshot, const Digest& digest) {
+  const std::scoped_lock lock(mutex_);
+  ArrivalPtr& place = known_[digest];
+  if (!place || &place->snapshot() != snapshot.get()) place = std::make_shared<Arrival>(std::move(snapshot));
+  return place;
+}
+
+}  // namespace pfcache::fuse

@@ -1,0 +1,77 @@
+#include "fuse/mirror_files.hpp"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "pfcache/error.hpp"
+
+namespace pfcache::fuse {
+namespace {
+
+// A file that is made gets no more rights than its owner needs; what the mount shows is another matter.
+constexpr mode_t kFileMode = 0644;
+constexpr mode_t kDirectoryMode = 0755;
+
+UniqueFd open_beneath(int directory, const std::string& path, int flags, mode_t mode = 0) {
+  open_how how{};
+  how.flags = static_cast<decltype(how.flags)>(flags | O_CLOEXEC);
+  how.mode = (flags & O_CREAT) != 0 ? mode : 0;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  while (true) {
+    const auto fd = static_cast<int>(::syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how));
+    if (fd >= 0 || (errno != EINTR && errno != EAGAIN)) return UniqueFd(fd);
+  }
+}
+
+}  // namespace
+
+MirrorPlace parent_of(const MirrorPlace& place) {
+  MirrorPlace parent = place;
+  parent.names.pop_back();
+  return parent;
+}
+
+MirrorFiles::MirrorFiles(const std::filesystem::path& store)
+    : store_(::open(store.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+  if (!store_) throw Error::from_last_errno("cannot open " + store.native());
+}
+
+UniqueFd MirrorFiles::open_directory(const MirrorPlace& place) const {
+  UniqueFd fd = open_beneath(store_.get(), place.path(), O_RDONLY | O_DIRECTORY);
+  if (!fd) throw Error::from_last_errno(place.path());
+  return fd;
+}
+
+UniqueFd MirrorFiles::make_directory(const MirrorPlace& place) const {
+  UniqueFd fd = open_beneath(store_.get(), place.path(), O_RDONLY | O_DIRECTORY);
+  if (fd) return fd;
+  if (errno != ENOENT || place.depth() == 0) throw Error::from_last_errno(place.path());
+  const UniqueFd parent = make_directory(parent_of(place));
+  if (::mkdirat(parent.get(), place.names.back().c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
+    throw Error::from_last_errno(place.path());
+  }
+  return open_directory(place);
+}
+
+std::optional<struct stat> MirrorFiles::find(const MirrorPlace& place) const {
+  const UniqueFd fd = open_beneath(store_.get(), place.path(), O_PATH | O_NOFOLLOW);
+  struct stat found {};
+  if (fd) {
+    if (::fstat(fd.get(), &found) != 0) throw Error::from_last_errno(place.path());
+    return found;
+  }
+  if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+  throw Error::from_last_errno(place.path());
+}
+
+UniqueFd MirrorFiles::open_file(const MirrorPlace& place, int flags) const {
+  UniqueFd fd = open_beneath(store_.get(), place.path(), flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, kFileMode);
+  if (!fd) throw Error::from_last_errno(place.path());
+  return fd;
+}
+
+}  // namespace pfcache::fuse

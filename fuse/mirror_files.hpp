@@ -1,0 +1,40 @@
+// The real files behind a writable directory, reached by paths below the store that never follow a symlink.
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "fuse/mirror_inodes.hpp"
+#include "pfcache/unique_fd.hpp"
+
+namespace pfcache::fuse {
+
+/// Thread-safe. Everything throws system errors.
+class MirrorFiles {
+ public:
+  explicit MirrorFiles(const std::filesystem::path& store);
+
+  /// The directory at a place, to be used with *at() calls and for reading names.
+  [[nodiscard]] UniqueFd open_directory(const MirrorPlace& place) const;
+
+  /// As above; makes what is missing of the way.
+  [[nodiscard]] UniqueFd make_directory(const MirrorPlace& place) const;
+
+  /// What is at a place; nothing when it, or a directory on the way, is absent.
+  [[nodiscard]] std::optional<struct stat> find(const MirrorPlace& place) const;
+
+  /// A regular file. `flags` as open(2)'s; a symlink is ELOOP.
+  [[nodiscard]] UniqueFd open_file(const MirrorPlace& place, int flags) const;
+
+ private:
+  UniqueFd store_;
+};
+
+/// The directory that a place is in. REQUIRES: depth() ≥ 1.
+[[nodiscard]] MirrorPlace parent_of(const MirrorPlace& place);
+
+}  // namespace pfcache::fuse

@@ -1,0 +1,178 @@
+// Listing directories that can be written, and making them durable.
+//
+// An open directory keeps the names that were there when it was first read from the beginning.
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "fuse/staging_operations.hpp"
+#include "pfcache/error.hpp"
+
+namespace pfcache::fuse {
+namespace {
+
+struct Entry {
+  std::string name;
+  std::uint64_t id = 0;
+  mode_t type = 0;
+};
+
+struct Listing {
+  std::mutex mutex;
+  bool is_read = false;  // guarded by mutex, as the next
+  std::vector<Entry> entries;
+};
+
+Listing& listing_of(const fuse_file_info& file) {
+  return *reinterpret_cast<Listing*>(static_cast<std::uintptr_t>(file.fh));
+}
+
+bool is_ours(fuse_ino_t ino) { return is_mirror_id(ino) || ino == kRootId; }
+
+// A number says something only about an inode that is looked up; here none is.
+constexpr std::uint64_t kUnknownId = 0xFFFFFFFF;
+
+std::vector<Entry> real_entries(UniqueFd fd) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(fd.get()), &::closedir);
+  if (!directory) throw Error::from_last_errno("readdir");
+  static_cast<void>(fd.release());
+  std::vector<Entry> entries;
+  while (const dirent* entry = ::readdir(directory.get())) {  // NOLINT(concurrency-mt-unsafe): the stream is our own
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    entries.push_back({std::string(name), entry->d_ino, static_cast<mode_t>(DTTOIF(entry->d_type))});
+  }
+  return entries;
+}
+
+// Pages that appear by themselves, beside files that are there.
+void add_apparitions(FileSystem& fs, const MirrorPlace& place, std::vector<Entry>& entries) {
+  const ArrivingPlace where = arriving_place(place);
+  const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
+  const SnapshotPtr view = arrival ? arrival->view() : nullptr;
+  if (!view) return;
+  std::optional<Node> node = Node{NodeKind::snapshot, 0, view, nullptr};
+  for (std::size_t i = 1; i < place.depth() && node; ++i) node = fs.tree.find_child(*node, place.names[i]);
+  if (!node || file_type_of(node->kind) != S_IFDIR) return;
+  std::set<std::string> present;
+  for (const Entry& entry : entries) present.insert(entry.name);
+  for (std::uint64_t i = 0; i < child_count(*node); ++i) {
+    Child child = child_at(*node, i);
+    if (present.contains(child.name) || !apparition(fs, place.child(child.name))) continue;
+    entries.push_back({std::move(child.name), content_id(child.node), file_type_of(child.node.kind)});
+  }
+}
+
+std::vector<Entry> list_mirror(FileSystem& fs, fuse_ino_t ino) {
+  if (ino == kRootId) return {{"snap", kCatalogId, S_IFDIR}, {"new", kNewId, S_IFDIR}};
+  const MirrorPlace place = place_of(fs, mirror_of(fs, ino));
+  std::vector<Entry> entries;
+  if (fs.writes.files.find(place)) entries = real_entries(fs.writes.files.open_directory(place));
+  if (place.area == MirrorArea::arriving) add_apparitions(fs, place, entries);
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  entries.insert(entries.begin(), {{".", ino, S_IFDIR}, {"..", kUnknownId, S_IFDIR}});
+  return entries;
+}
+
+// Adds entries from `offset` on until the reply is full; how much of it they take.
+std::size_t fill(fuse_req_t req, const std::vector<Entry>& entries, std::size_t offset, bool is_plus,
+                 std::vector<char>& reply) {
+  std::size_t used = 0;
+  for (std::size_t i = offset; i < entries.size(); ++i) {
+    const Entry& entry = entries[i];
+    fuse_entry_param unnamed{};  // without a number: not looked up
+    unnamed.attr.st_ino = entry.id;
+    unnamed.attr.st_mode = entry.type;
+    const auto next = static_cast<off_t>(i + 1);
+    char* const room = reply.data() + used;
+    const std::size_t room_bytes = reply.size() - used;
+    const std::size_t taken = is_plus
+                                  ? fuse_add_direntry_plus(req, room, room_bytes, entry.name.c_str(), &unnamed, next)
+                                  : fuse_add_direntry(req, room, room_bytes, entry.name.c_str(), &unnamed.attr, next);
+    if (taken > room_bytes) break;
+    used += taken;
+  }
+  return used;
+}
+
+void list(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, const fuse_file_info& file, bool is_plus) {
+  answer(req, [&](FileSystem& fs) {
+    constexpr std::size_t kMaxReplyBytes = std::size_t{1} << 20;
+    std::vector<char> reply(std::min(size, kMaxReplyBytes));
+    std::size_t used = 0;
+    {
+      Listing& listing = listing_of(file);
+      const std::scoped_lock lock(listing.mutex);
+      if (offset == 0 || !listing.is_read) listing.entries = list_mirror(fs, ino);
+      listing.is_read = true;
+      used = fill(req, listing.entries, static_cast<std::size_t>(offset), is_plus, reply);
+    }
+    // Without the lock: once the answer is out the directory may be closed, and the listing gone.
+    fuse_reply_buf(req, reply.data(), used);
+  });
+}
+
+void on_opendir(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
+  if (!is_ours(ino)) return sealed_operations().opendir(req, ino, file);
+  answer(req, [&](FileSystem& /*fs*/) {
+    auto listing = std::make_unique<Listing>();
+    file->fh = reinterpret_cast<std::uintptr_t>(listing.get());
+    if (fuse_reply_open(req, file) == 0) static_cast<void>(listing.release());
+  });
+}
+
+void on_releasedir(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
+  if (!is_ours(ino)) return sealed_operations().releasedir(req, ino, file);
+  std::unique_ptr<Listing>(&listing_of(*file)).reset();
+  fuse_reply_err(req, 0);
+}
+
+void on_readdir(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, fuse_file_info* file) noexcept {
+  if (!is_ours(ino)) return sealed_operations().readdir(req, ino, size, offset, file);
+  list(req, ino, size, offset, *file, false);
+}
+
+void on_readdirplus(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, fuse_file_info* file) noexcept {
+  if (!is_ours(ino)) return sealed_operations().readdirplus(req, ino, size, offset, file);
+  list(req, ino, size, offset, *file, true);
+}
+
+void sync_directory(FileSystem& fs, const MirrorPlace& place) {
+  if (fs.writes.files.find(place)) {
+    const UniqueFd directory = fs.writes.files.open_directory(place);
+    if (::fsync(directory.get()) != 0) throw Error::from_last_errno("fsync");
+  }
+  if (place.depth() == 0 || !fs.writes.is_writable) return;
+  if (place.area == MirrorArea::fresh) {
+    write_back_mappings(fs, place.names[0]);
+    if (const auto staged = fs.writes.staging.find_new(place.names[0])) staged->sync();
+  } else if (const auto arrival = fs.writes.arrivals.find_known(arriving_place(place).digest)) {
+    arrival->snapshot().sync();
+  }
+}
+
+void on_fsyncdir(fuse_req_t req, fuse_ino_t ino, int /*is_data_only*/, fuse_file_info* /*file*/) noexcept {
+  answer(req, [&](FileSystem& fs) {
+    if (is_mirror_id(ino)) sync_directory(fs, place_of(fs, mirror_of(fs, ino)));
+    fuse_reply_err(req, 0);
+  });
+}
+
+}  // namespace
+
+void add_staging_directory_operations(fuse_lowlevel_ops& ops) noexcept {
+  ops.opendir = on_opendir;
+  ops.readdir = on_readdir;
+  ops.readdirplus = on_readdirplus;
+  ops.releasedir = on_releasedir;
+  ops.fsyncdir = on_fsyncdir;
+}
+
+}  // namespace pfcache::fuse

@@ -1,0 +1,353 @@
+// Files that are written: create, open, read, write, flush, release, and what changes their length.
+//
+// Where the kernel can, it reads and writes the real file itself (passthrough); its rule of one way at a time for an
+// inode is kept as in open_files.hpp: the first open decides, the last release ends it. The real file is open for
+// reading and writing however the caller opened it, since all who have it open share the descriptor.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "fuse/file_bytes.hpp"
+#include "fuse/staging_operations.hpp"
+#include "pfcache/error.hpp"
+#include "pfcache/page_files.hpp"
+
+namespace pfcache::fuse {
+namespace {
+
+// What an open file of the kernel's is here.
+struct Handle {
+  MirrorInodePtr inode;
+  bool writes = false;
+  HotFilePtr apparition;  // read only: there was no real file
+  ArrivalPtr arrival;     // that is written
+};
+
+Handle& handle_of(const fuse_file_info& file) {
+  return *reinterpret_cast<Handle*>(static_cast<std::uintptr_t>(file.fh));
+}
+
+bool wants_to_write(const fuse_file_info& file) {
+  return (file.flags & O_ACCMODE) != O_RDONLY || (file.flags & O_TRUNC) != 0;
+}
+
+// One more open of the real file, which `open_real` opens when it is the first.
+template <typename OpenReal>
+int add_open(FileSystem& fs, MirrorInode& inode, bool writes, OpenReal&& open_real) {
+  const std::scoped_lock lock(inode.open.mutex);
+  MirrorInode::OpenState& state = inode.open;
+  if (state.opens == 0) {
+    state.fd = open_real();
+    state.is_written = false;
+    state.backing_id =
+        fs.passthrough.is_on() && state.apparitions == 0 ? fs.passthrough.open_backing(state.fd.get()) : 0;
+  }
+  ++state.opens;
+  state.is_written |= writes;
+  return state.backing_id;
+}
+
+// True when it was the last of those who wrote.
+bool take_open_back(FileSystem& fs, MirrorInode& inode) noexcept {
+  const std::scoped_lock lock(inode.open.mutex);
+  MirrorInode::OpenState& state = inode.open;
+  if (--state.opens > 0) return false;
+  if (state.backing_id > 0) fs.passthrough.close_backing(state.backing_id);
+  state.backing_id = 0;
+  state.fd.reset();
+  return state.is_written;
+}
+
+int fd_of(const Handle& handle) {
+  const std::scoped_lock lock(handle.inode->open.mutex);
+  if (!handle.inode->open.fd) throw Error::from_errno(EBADF, "no real file");
+  return handle.inode->open.fd.get();  // stays open as long as the handle is
+}
+
+// Whose file it is hears of it until it is closed.
+void note_writing(FileSystem& fs, Handle& handle, const MirrorPlace& place) {
+  if (!handle.writes || place.area != MirrorArea::arriving) return;
+  handle.arrival = fs.writes.arrivals.find_known(arriving_place(place).digest);
+  if (handle.arrival) handle.arrival->note_open();
+}
+
+void set_up(fuse_file_info& file, std::unique_ptr<Handle>& handle) {
+  file.fh = reinterpret_cast<std::uintptr_t>(handle.get());
+  file.keep_cache = 0;
+  file.noflush = handle->writes ? 0 : 1;
+}
+
+void close_handle(FileSystem& fs, std::unique_ptr<Handle> handle) noexcept {
+  if (handle->arrival) handle->arrival->note_close();
+  if (handle->apparition) {
+    const std::scoped_lock lock(handle->inode->open.mutex);
+    --handle->inode->open.apparitions;
+    return;
+  }
+  const bool was_written = take_open_back(fs, *handle->inode);
+  if (!was_written) return;
+  try {
+    if (const auto place = fs.writes.inodes.place_of(handle->inode)) after_close(fs, *place);
+  } catch (...) {
+    // What was to be done ahead is done later, and the error then told.
+    static_cast<void>(errno_of_current_exception(fs.log));
+  }
+}
+
+// Cached, by which a file that comes to be there can't be open by passthrough meanwhile. False when one is.
+bool open_apparition(FileSystem& fs, fuse_req_t req, fuse_file_info* file, std::unique_ptr<Handle>& handle,
+                     const Node& node) {
+  HotFilePtr bytes = fs.contents.get(node);
+  {
+    const std::scoped_lock lock(handle->inode->open.mutex);
+    if (handle->inode->open.opens > 0) return false;
+    ++handle->inode->open.apparitions;
+  }
+  handle->apparition = std::move(bytes);
+  set_up(*file, handle);
+  const int sent = fuse_reply_open(req, file);
+  Handle* const opened = handle.release();
+  if (sent != 0) close_handle(fs, std::unique_ptr<Handle>(opened));
+  return true;
+}
+
+void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
+  auto handle = std::make_unique<Handle>(Handle{mirror_of(fs, ino), wants_to_write(*file), nullptr, nullptr});
+  if (handle->inode->type != S_IFREG) throw Error::from_errno(EISDIR, "open");
+  if (handle->writes) fs.writes.require_writable();
+  const auto place = fs.writes.inodes.place_of(handle->inode);
+  if (place && !handle->writes && !fs.writes.files.find(*place)) {
+    const auto node = apparition(fs, *place);
+    if (node && open_apparition(fs, req, file, handle, *node)) return;
+  }
+  const bool truncates = (file->flags & O_TRUNC) != 0;
+  const int backing_id = add_open(fs, *handle->inode, handle->writes, [&] {
+    if (!place) throw Error::from_errno(ENOENT, "open");
+    if (handle->writes && !fs.writes.files.find(*place)) materialize(fs, handle->inode, !truncates);
+    return fs.writes.files.open_file(*place, fs.writes.is_writable ? O_RDWR : O_RDONLY);
+  });
+  MirrorInode& inode = *handle->inode;
+  if (truncates && ::ftruncate(fd_of(*handle), 0) != 0) {
+    const int failure = errno;
+    static_cast<void>(take_open_back(fs, inode));
+    throw Error::from_errno(failure, "ftruncate");
+  }
+  if (place) note_writing(fs, *handle, *place);
+  set_up(*file, handle);
+  const int sent = backing_id > 0 ? fs.passthrough.reply_open(req, *file, backing_id) : fuse_reply_open(req, file);
+  Handle* const opened = handle.release();
+  if (sent != 0) close_handle(fs, std::unique_ptr<Handle>(opened));
+}
+
+void on_open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
+  if (is_mirror_id(ino)) return answer(req, [&](FileSystem& fs) { open_mirror(fs, req, ino, file); });
+  // Sealed: it can be replaced by itself, under a name in flight, and not be written.
+  if (wants_to_write(*file) && file_system_of(req).writes.is_writable) {
+    fuse_reply_err(req, EPERM);
+    return;
+  }
+  sealed_operations().open(req, ino, file);
+}
+
+void note_copier(FileSystem& fs, fuse_req_t req, const MirrorPlace& place, int flags) {
+  if (place.area != MirrorArea::arriving || is_in_flight(place.names.back())) return;
+  if ((flags & (O_EXCL | O_TRUNC)) == 0) return;
+  const ArrivalPtr arrival = fs.writes.arrivals.find_known(arriving_place(place).digest);
+  if (arrival) arrival->note_copier(fuse_req_ctx(req)->pid);
+}
+
+void on_create(fuse_req_t req, fuse_ino_t parent_ino, const char* name, mode_t /*mode*/,
+               fuse_file_info* file) noexcept {
+  answer(req, [&](FileSystem& fs) {
+    fs.writes.require_writable();
+    if (parent_ino == kRootId || parent_ino == kCatalogId) throw Error::from_errno(EPERM, name);
+    const MirrorInodePtr parent = writable_directory(fs, req, parent_ino);
+    const MirrorPlace place = place_of(fs, parent).child(name);
+    require_makeable(place, S_IFREG);
+    constexpr int kKept = O_EXCL | O_TRUNC;
+    UniqueFd made = fs.writes.files.open_file(place, O_RDWR | O_CREAT | (file->flags & kKept));
+    auto handle =
+        std::make_unique<Handle>(Handle{fs.writes.inodes.child(parent, name, S_IFREG), true, nullptr, nullptr});
+    const int backing_id = add_open(fs, *handle->inode, true, [&] { return std::move(made); });
+    note_made(fs, place);
+    note_copier(fs, req, place, file->flags);
+    fuse_entry_param entry{};
+    try {
+      entry = mirror_entry(fs, handle->inode, attributes_of(fs, handle->inode));
+    } catch (...) {
+      static_cast<void>(take_open_back(fs, *handle->inode));
+      throw;
+    }
+    note_writing(fs, *handle, place);
+    set_up(*file, handle);
+    const int sent = backing_id > 0 ? fs.passthrough.reply_create(req, entry, *file, backing_id)
+                                    : fuse_reply_create(req, &entry, file);
+    Handle* const opened = handle.release();
+    if (sent == 0) return;
+    fs.writes.inodes.forget(entry.ino, 1);
+    close_handle(fs, std::unique_ptr<Handle>(opened));
+  });
+}
+
+fuse_bufvec bytes_of_file(int fd, std::size_t size, off_t offset) {
+  fuse_bufvec bytes{};
+  bytes.count = 1;
+  bytes.buf[0].size = size;
+  bytes.buf[0].flags = static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK);
+  bytes.buf[0].fd = fd;
+  bytes.buf[0].pos = offset;
+  return bytes;
+}
+
+void read_apparition(FileSystem& fs, fuse_req_t req, const HotFile& hot, std::size_t size, off_t offset) {
+  const std::uint64_t start = std::min(static_cast<std::uint64_t>(offset), hot.size_bytes());
+  fs.scratch.with(std::min<std::uint64_t>(size, hot.size_bytes() - start), [&](std::span<std::byte> bytes) {
+    if (!read_at(hot.fd(), start, bytes)) throw Error::from_errno(EIO, "a hot file is too short");
+    return fuse_reply_buf(req, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  });
+}
+
+void on_read(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, fuse_file_info* file) noexcept {
+  if (!is_mirror_id(ino)) return sealed_operations().read(req, ino, size, offset, file);
+  answer(req, [&](FileSystem& fs) {
+    const Handle& handle = handle_of(*file);
+    if (handle.apparition) return read_apparition(fs, req, *handle.apparition, size, offset);
+    fuse_bufvec bytes = bytes_of_file(fd_of(handle), size, offset);
+    fuse_reply_data(req, &bytes, FUSE_BUF_SPLICE_MOVE);
+  });
+}
+
+void on_write_buf(fuse_req_t req, fuse_ino_t ino, fuse_bufvec* from, off_t offset, fuse_file_info* file) noexcept {
+  if (!is_mirror_id(ino)) {
+    fuse_reply_err(req, EROFS);
+    return;
+  }
+  answer(req, [&](FileSystem& /*fs*/) {
+    fuse_bufvec to = bytes_of_file(fd_of(handle_of(*file)), fuse_buf_size(from), offset);
+    const ssize_t written = fuse_buf_copy(&to, from, static_cast<fuse_buf_copy_flags>(0));
+    if (written < 0) throw Error::from_errno(static_cast<int>(-written), "write");
+    fuse_reply_write(req, static_cast<std::size_t>(written));
+  });
+}
+
+void on_flush(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
+  answer(req, [&](FileSystem& fs) {
+    if (is_mirror_id(ino) && handle_of(*file).writes) {
+      const auto place = fs.writes.inodes.place_of(handle_of(*file).inode);
+      if (place) after_flush(fs, *place);
+    }
+    fuse_reply_err(req, 0);
+  });
+}
+
+void on_release(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
+  if (!is_mirror_id(ino)) return sealed_operations().release(req, ino, file);
+  close_handle(file_system_of(req), std::unique_ptr<Handle>(&handle_of(*file)));
+  fuse_reply_err(req, 0);
+}
+
+void on_fsync(fuse_req_t req, fuse_ino_t ino, int is_data_only, fuse_file_info* file) noexcept {
+  answer(req, [&](FileSystem& /*fs*/) {
+    if (is_mirror_id(ino) && !handle_of(*file).apparition) {
+      const int fd = fd_of(handle_of(*file));
+      if ((is_data_only != 0 ? ::fdatasync(fd) : ::fsync(fd)) != 0) throw Error::from_last_errno("fsync");
+    }
+    fuse_reply_err(req, 0);
+  });
+}
+
+void on_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length, fuse_file_info* file) noexcept {
+  answer(req, [&](FileSystem& fs) {
+    fs.writes.require_writable();
+    if (!is_mirror_id(ino)) throw Error::from_errno(EPERM, "fallocate");
+    if (::fallocate(fd_of(handle_of(*file)), mode, offset, length) != 0) throw Error::from_last_errno("fallocate");
+    fuse_reply_err(req, 0);
+  });
+}
+
+}  // namespace
+
+void add_staging_file_operations(fuse_lowlevel_ops& ops) noexcept {
+  ops.open = on_open;
+  ops.create = on_create;
+  ops.read = on_read;
+  ops.write = nullptr;
+  ops.write_buf = on_write_buf;
+  ops.flush = on_flush;
+  ops.release = on_release;
+  ops.fsync = on_fsync;
+  ops.fallocate = on_fallocate;
+}
+
+void note_made(FileSystem& fs, const MirrorPlace& place) {
+  if (place.area != MirrorArea::arriving) return;
+  const ArrivingPlace where = arriving_place(place);
+  if (const auto arrival = fs.writes.arrivals.find_known(where.digest)) arrival->note_made(where.path());
+}
+
+void after_flush(FileSystem& fs, const MirrorPlace& place) {
+  if (place.area != MirrorArea::arriving || place.depth() < 2) return;
+  const ArrivingPlace where = arriving_place(place);
+  const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
+  if (!arrival || is_in_flight(where.name)) return;
+  try {
+    if (!where.subdirectory.starts_with("seqs/")) {
+      return arrival->snapshot().take(where.subdirectory, where.name, where.name);
+    }
+    const SnapshotPtr view = arrival->view();
+    const auto found = fs.writes.files.find(place);
+    // tar makes an empty file first, and a symlink of it when it has unpacked everything.
+    if (!view || (found && found->st_size == 0)) return;
+    const auto page = page_in_sequence(fs, *view, where);
+    if (!page) throw Error(Errc::malformed, where.path() + " is not in the snapshot's sequences");
+    arrival->snapshot().check_copy(where.subdirectory, where.name, *page);
+  } catch (const Error& error) {
+    fs.log.tell(error.what());
+    throw;
+  }
+}
+
+void after_close(FileSystem& fs, const MirrorPlace& place) {
+  if (place.area != MirrorArea::fresh || place.depth() < 2) return;
+  if (const auto staged = fs.writes.staging.find_new(place.names[0])) {
+    staged->note_closed(place.subdirectory(), place.names.back());
+  }
+}
+
+// By passthrough a mapping is one of the real file, and nothing is to be done. Otherwise its pages are the mount's, and
+// the kernel writes those that are dirty before it lets go of them.
+void write_back_mappings(FileSystem& fs, std::string_view name) {
+  for (const MirrorInodePtr& inode : fs.writes.inodes.all()) {
+    {
+      const std::scoped_lock lock(inode->open.mutex);
+      if (inode->open.opens == 0 || !inode->open.is_written || inode->open.backing_id > 0) continue;
+    }
+    const auto place = fs.writes.inodes.place_of(inode);
+    if (!place || place->area != MirrorArea::fresh || place->names[0] != name) continue;
+    fuse_lowlevel_notify_inval_inode(fs.session, inode->id, 0, 0);
+  }
+}
+
+void copy_content(FileSystem& fs, const std::optional<Node>& node, const MirrorPlace& place) {
+  if (!node || file_type_of(node->kind) != S_IFREG) throw Error::from_errno(ENOENT, place.path());
+  const HotFilePtr hot = fs.contents.get(*node);
+  const UniqueFd fd = fs.writes.files.open_file(place, O_RDWR | O_CREAT);
+  fs.scratch.with(hot->size_bytes(), [&](std::span<std::byte> bytes) {
+    if (!read_at(hot->fd(), 0, bytes)) throw Error::from_errno(EIO, place.path());
+    write_all(fd.get(), bytes);
+  });
+}
+
+void materialize(FileSystem& fs, const MirrorInodePtr& inode, bool with_bytes) {
+  const MirrorPlace place = place_of(fs, inode);
+  const auto node = apparition(fs, place);
+  if (!node || file_type_of(node->kind) != S_IFREG) throw Error::from_errno(ENOENT, place.path());
+  static_cast<void>(fs.writes.files.make_directory(parent_of(place)));
+  if (with_bytes) return copy_content(fs, node, place);
+  static_cast<void>(fs.writes.files.open_file(place, O_RDWR | O_CREAT));
+}
+
+}  // namespace pfcache::fuse

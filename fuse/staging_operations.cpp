@@ -1,0 +1,379 @@
+// Lookup, attributes and what else every inode has.
+#include "fuse/staging_operations.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "pfcache/error.hpp"
+
+namespace pfcache::fuse {
+namespace {
+
+// Names in /new itself, like those in /snap, can change their meaning at any time. Below, others change them rarely.
+constexpr double kFreshSeconds = 1;
+
+double entry_timeout(const MirrorPlace& place) {
+  return place.area == MirrorArea::fresh && place.depth() > 1 ? kFreshSeconds : 0;
+}
+
+// Bytes come and go past the daemon, so that only directories keep what was said about them.
+double attribute_timeout(const MirrorInode& inode) { return inode.type == S_IFDIR ? kFreshSeconds : 0; }
+
+// Where a directory of a sealed snapshot would be if it still arrived.
+std::optional<MirrorPlace> place_of_sealed(const Node& node) {
+  if (!node.snapshot) return std::nullopt;
+  MirrorPlace place{MirrorArea::arriving, {node.snapshot->digest().hex()}};
+  switch (node.kind) {
+    case NodeKind::snapshot: return place;
+    case NodeKind::pages: return place.child("pages");
+    case NodeKind::keys: return place.child("k");
+    case NodeKind::values: return place.child("v");
+    case NodeKind::seqs: return place.child("seqs");
+    case NodeKind::seq: return place.child("seqs").child(node.snapshot->seqs()[node.row].name);
+    default: return std::nullopt;
+  }
+}
+
+void lookup_mirror(FileSystem& fs, fuse_req_t req, const MirrorInodePtr& parent, const char* name) {
+  const MirrorPlace place = place_of(fs, parent).child(name);
+  const auto found = fs.writes.files.find(place);
+  if (found) return reply_entry(fs, req, fs.writes.inodes.child(parent, name, found->st_mode & S_IFMT));
+  // Inodes of this place, though the store has them: they may yet be written over.
+  const auto node = apparition(fs, place);
+  if (!node) throw Error::from_errno(ENOENT, name);
+  const ArrivingPlace where = arriving_place(place);
+  const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
+  if (arrival && arrival->hides(fuse_req_ctx(req)->pid, where.path())) throw Error::from_errno(ENOENT, name);
+  reply_entry(fs, req, fs.writes.inodes.child(parent, name, file_type_of(node->kind)));
+}
+
+// The snapshot as those see it who bring it; nothing for everybody else, who sees it sealed or not at all.
+std::optional<MirrorPlace> find_arriving(FileSystem& fs, fuse_req_t req, std::string_view name) {
+  if (!fs.writes.is_writable || name.size() != Digest::kHexChars) return std::nullopt;
+  const auto digest = Digest::try_parse(name);
+  if (!digest) return std::nullopt;
+  const MirrorPlace place{MirrorArea::arriving, {std::string(name)}};
+  const ArrivalPtr known = fs.writes.arrivals.find_known(*digest);
+  const bool is_at_work = known && known->is_at_work(fuse_req_ctx(req)->pid);
+  if (!is_at_work && fs.store.has_snapshot(*digest)) return std::nullopt;
+  const ArrivalPtr arrival = fs.writes.arrivals.find(*digest);
+  if (!arrival || (!is_at_work && arrival->snapshot().is_sealed())) return std::nullopt;
+  return place;
+}
+
+bool is_answered_as_arriving(fuse_req_t req, const char* name) noexcept {
+  FileSystem& fs = file_system_of(req);
+  try {
+    const auto place = find_arriving(fs, req, name);
+    if (!place) return false;
+    reply_entry(fs, req, fs.writes.inodes.directory_at(*place));
+  } catch (...) {
+    fuse_reply_err(req, errno_of_current_exception(fs.log));
+  }
+  return true;
+}
+
+// A program that holds a directory of the sealed snapshot open finds there what it is bringing.
+bool is_answered_as_in_flight(fuse_req_t req, fuse_ino_t parent_ino, const char* name) noexcept {
+  FileSystem& fs = file_system_of(req);
+  try {
+    const auto place = place_of_sealed(node_of(fs, parent_ino));
+    if (!place || !fs.writes.arrivals.find_known(arriving_place(*place).digest)) return false;
+    if (!fs.writes.files.find(place->child(name))) return false;
+    lookup_mirror(fs, req, fs.writes.inodes.directory_at(*place), name);
+  } catch (...) {
+    fuse_reply_err(req, errno_of_current_exception(fs.log));
+  }
+  return true;
+}
+
+void on_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) noexcept {
+  if (is_mirror_id(parent))
+    return answer(req, [&](FileSystem& fs) { lookup_mirror(fs, req, mirror_of(fs, parent), name); });
+  if (parent == kRootId && std::strcmp(name, "new") == 0) {
+    return answer(req, [&](FileSystem& fs) {
+      const MirrorInodePtr& root = fs.writes.inodes.root(MirrorArea::fresh);
+      reply_entry(fs, req, root);
+    });
+  }
+  if (parent == kCatalogId && is_answered_as_arriving(req, name)) return;
+  if (is_in_flight(name) && is_answered_as_in_flight(req, parent, name)) return;
+  sealed_operations().lookup(req, parent, name);
+}
+
+void forget(FileSystem& fs, fuse_ino_t ino, std::uint64_t lookups) noexcept {
+  if (is_mirror_id(ino)) {
+    fs.writes.inodes.forget(ino, lookups);
+  } else {
+    fs.inodes.forget(ino, lookups);
+  }
+}
+
+void on_forget(fuse_req_t req, fuse_ino_t ino, std::uint64_t lookups) noexcept {
+  forget(file_system_of(req), ino, lookups);
+  fuse_reply_none(req);
+}
+
+void on_forget_multi(fuse_req_t req, std::size_t count, fuse_forget_data* forgets) noexcept {
+  for (std::size_t i = 0; i < count; ++i) forget(file_system_of(req), forgets[i].ino, forgets[i].nlookup);
+  fuse_reply_none(req);
+}
+
+void on_getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
+  if (!is_mirror_id(ino)) return sealed_operations().getattr(req, ino, file);
+  answer(req, [&](FileSystem& fs) {
+    const MirrorInodePtr inode = mirror_of(fs, ino);
+    const struct stat attributes = attributes_of(fs, inode);
+    fuse_reply_attr(req, &attributes, attribute_timeout(*inode));
+  });
+}
+
+// Length counts; who owns a file and when it was changed belongs to the mount.
+void truncate_mirror(FileSystem& fs, const MirrorInodePtr& inode, off_t size_bytes) {
+  const std::scoped_lock lock(inode->open.mutex);
+  if (inode->open.fd) {
+    inode->open.is_written = true;
+    if (::ftruncate(inode->open.fd.get(), size_bytes) != 0) throw Error::from_last_errno("ftruncate");
+    return;
+  }
+  const MirrorPlace place = place_of(fs, inode);
+  if (!fs.writes.files.find(place)) materialize(fs, inode, size_bytes > 0);
+  const UniqueFd fd = fs.writes.files.open_file(place, O_RDWR);
+  if (::ftruncate(fd.get(), size_bytes) != 0) throw Error::from_last_errno("ftruncate");
+}
+
+void on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat* wanted, int to_set, fuse_file_info* file) noexcept {
+  answer(req, [&](FileSystem& fs) {
+    fs.writes.require_writable();
+    const bool has_size = (to_set & FUSE_SET_ATTR_SIZE) != 0;
+    if (!is_mirror_id(ino)) {
+      if (has_size) throw Error::from_errno(EPERM, "what is sealed stays as it is");
+      return sealed_operations().getattr(req, ino, file);
+    }
+    const MirrorInodePtr inode = mirror_of(fs, ino);
+    if (has_size) {
+      truncate_mirror(fs, inode, wanted->st_size);
+      if (file == nullptr) {
+        if (const auto place = fs.writes.inodes.place_of(inode)) after_close(fs, *place);
+      }
+    }
+    const struct stat attributes = attributes_of(fs, inode);
+    fuse_reply_attr(req, &attributes, attribute_timeout(*inode));
+  });
+}
+
+void on_readlink(fuse_req_t req, fuse_ino_t ino) noexcept {
+  if (!is_mirror_id(ino)) return sealed_operations().readlink(req, ino);
+  answer(req, [&](FileSystem& fs) {
+    const MirrorPlace place = place_of(fs, mirror_of(fs, ino));
+    if (!fs.writes.files.find(place)) {
+      const auto node = apparition(fs, place);
+      if (!node || file_type_of(node->kind) != S_IFLNK) throw Error::from_errno(ENOENT, place.path());
+      fuse_reply_readlink(req, link_target(*node).c_str());
+      return;
+    }
+    const UniqueFd directory = fs.writes.files.open_directory(parent_of(place));
+    std::string text(PATH_MAX, '\0');
+    const ssize_t size = ::readlinkat(directory.get(), place.names.back().c_str(), text.data(), text.size() - 1);
+    if (size < 0) throw Error::from_last_errno("readlink");
+    text.resize(static_cast<std::size_t>(size));
+    fuse_reply_readlink(req, text.c_str());
+  });
+}
+
+void on_statfs(fuse_req_t req, fuse_ino_t ino) noexcept {
+  if (!file_system_of(req).writes.is_writable) return sealed_operations().statfs(req, ino);
+  answer(req, [&](FileSystem& fs) {
+    struct statvfs space {};
+    if (::statvfs(fs.store.path().c_str(), &space) != 0) throw Error::from_last_errno("statvfs");
+    fuse_reply_statfs(req, &space);
+  });
+}
+
+constexpr std::string_view kErrorAttribute = "user.pfcache.error";
+
+// Why a snapshot was not committed, or what of one that arrives didn't match.
+std::string error_of(FileSystem& fs, fuse_ino_t ino) {
+  if (!is_mirror_id(ino)) return "";
+  const auto place = fs.writes.inodes.place_of(mirror_of(fs, ino));
+  if (!place || place->depth() != 1) return "";
+  if (place->area == MirrorArea::fresh) {
+    const auto staged = fs.writes.staging.find_new(place->names[0]);
+    return staged ? staged->error() : "";
+  }
+  const ArrivalPtr arrival = fs.writes.arrivals.find_known(arriving_place(*place).digest);
+  return arrival ? arrival->snapshot().error() : "";
+}
+
+void reply_text(fuse_req_t req, std::string_view text, std::size_t size) {
+  if (size == 0) {
+    fuse_reply_xattr(req, text.size());
+  } else if (size < text.size()) {
+    fuse_reply_err(req, ERANGE);
+  } else {
+    fuse_reply_buf(req, text.data(), text.size());
+  }
+}
+
+void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char* name, std::size_t size) noexcept {
+  answer(req, [&](FileSystem& fs) {
+    const std::string text = name == kErrorAttribute ? error_of(fs, ino) : "";
+    if (text.empty()) throw Error::from_errno(ENODATA, name);
+    reply_text(req, text, size);
+  });
+}
+
+void on_listxattr(fuse_req_t req, fuse_ino_t ino, std::size_t size) noexcept {
+  answer(req, [&](FileSystem& fs) {
+    const std::string name = std::string(kErrorAttribute) + '\0';
+    reply_text(req, error_of(fs, ino).empty() ? "" : name, size);
+  });
+}
+
+// Set once, before the session begins.
+fuse_lowlevel_ops& sealed_slot() noexcept {
+  static fuse_lowlevel_ops ops{};
+  return ops;
+}
+
+}  // namespace
+
+const fuse_lowlevel_ops& sealed_operations() noexcept { return sealed_slot(); }
+
+void add_staging_operations(fuse_lowlevel_ops& ops) noexcept {
+  sealed_slot() = ops;
+  ops.lookup = on_lookup;
+  ops.forget = on_forget;
+  ops.forget_multi = on_forget_multi;
+  ops.getattr = on_getattr;
+  ops.setattr = on_setattr;
+  ops.readlink = on_readlink;
+  ops.statfs = on_statfs;
+  ops.getxattr = on_getxattr;
+  ops.listxattr = on_listxattr;
+  add_staging_directory_operations(ops);
+  add_staging_file_operations(ops);
+  add_staging_name_operations(ops);
+}
+
+ArrivingPlace arriving_place(const MirrorPlace& place) {
+  ArrivingPlace result{Digest::parse(place.names[0]), "", ""};
+  if (place.depth() < 2) return result;
+  result.subdirectory = place.subdirectory();
+  result.name = place.names.back();
+  return result;
+}
+
+MirrorInodePtr mirror_of(const FileSystem& fs, fuse_ino_t id) {
+  MirrorInodePtr inode = fs.writes.inodes.find(id);
+  if (!inode) throw Error::from_errno(ESTALE, fmt::format("inode {}", id));
+  return inode;
+}
+
+MirrorPlace place_of(const FileSystem& fs, const MirrorInodePtr& inode) {
+  auto place = fs.writes.inodes.place_of(inode);
+  if (!place) throw Error::from_errno(ENOENT, fmt::format("inode {} was unlinked", inode->id));
+  return *std::move(place);
+}
+
+ArrivalPtr arrival_of(FileSystem& fs, fuse_req_t req, const Digest& digest) {
+  ArrivalPtr arrival = fs.writes.arrivals.make(digest);
+  arrival->note_writer(fuse_req_ctx(req)->pid);
+  return arrival;
+}
+
+MirrorInodePtr writable_directory(FileSystem& fs, fuse_req_t req, fuse_ino_t id) {
+  fs.writes.require_writable();
+  if (!is_mirror_id(id)) {
+    const auto place = place_of_sealed(node_of(fs, id));
+    if (!place) throw Error::from_errno(EPERM, "not in this directory");
+    static_cast<void>(arrival_of(fs, req, arriving_place(*place).digest));
+    static_cast<void>(fs.writes.files.make_directory(*place));
+    return fs.writes.inodes.directory_at(*place);
+  }
+  MirrorInodePtr inode = mirror_of(fs, id);
+  const MirrorPlace place = place_of(fs, inode);
+  if (place.area == MirrorArea::arriving) {
+    static_cast<void>(arrival_of(fs, req, arriving_place(place).digest));
+    static_cast<void>(fs.writes.files.make_directory(place));
+  }
+  return inode;
+}
+
+std::optional<Node> apparition(FileSystem& fs, const MirrorPlace& place) {
+  if (place.area != MirrorArea::arriving || place.depth() == 0) return std::nullopt;
+  const ArrivingPlace where = arriving_place(place);
+  const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
+  const SnapshotPtr view = arrival ? arrival->view() : nullptr;
+  if (!view || arrival->is_hidden(where.path())) return std::nullopt;
+  std::optional<Node> node = Node{NodeKind::snapshot, 0, view, nullptr};
+  for (std::size_t i = 1; i < place.depth() && node; ++i) node = fs.tree.find_child(*node, place.names[i]);
+  if (!node || arrival->snapshot().is_sealed()) return node;
+  const auto has = [&](const Digest& blob) { return arrival->snapshot().has(blob); };
+  if (node->kind == NodeKind::half) return has(half_digest(*node)) ? node : std::nullopt;
+  if (node->kind == NodeKind::page) return has(page_of(*node).k) && has(page_of(*node).v) ? node : std::nullopt;
+  // The manifest is known by having been read from its file.
+  return node->kind == NodeKind::manifest ? node : std::nullopt;
+}
+
+namespace {
+
+// The time of a file that arrives must not be that of its source by accident: rsync would take it for the same. Those
+// of contents, and so of pages that appear by themselves, are what is compared.
+struct stat attributes_of_real(FileSystem& fs, const struct stat& real, const MirrorPlace* place, std::uint64_t id) {
+  struct stat attributes = fs.attributes.of_real(real, id);
+  if (place == nullptr || place->area != MirrorArea::arriving || !S_ISREG(real.st_mode)) return attributes;
+  const auto node = place->depth() == 2 ? apparition(fs, *place) : std::nullopt;  // the manifest, once it is right
+  attributes.st_mtim = node ? fs.attributes.of(*node, id).st_mtim : timespec{};
+  return attributes;
+}
+
+}  // namespace
+
+struct stat attributes_of(FileSystem& fs, const MirrorInodePtr& inode) {
+  struct stat found {};
+  {
+    const std::scoped_lock lock(inode->open.mutex);
+    if (inode->open.fd) {
+      if (::fstat(inode->open.fd.get(), &found) != 0) throw Error::from_last_errno("fstat");
+      const auto place = fs.writes.inodes.place_of(inode);
+      return attributes_of_real(fs, found, place ? &*place : nullptr, inode->id);
+    }
+  }
+  const MirrorPlace place = place_of(fs, inode);
+  if (const auto real = fs.writes.files.find(place)) return attributes_of_real(fs, *real, &place, inode->id);
+  if (const auto node = apparition(fs, place)) {
+    // One number for one content, so that rsync -H sees that two names are links already.
+    return fs.attributes.of(*node, content_id(*node));
+  }
+  // /new is there before anything was written.
+  if (place.depth() > 0) throw Error::from_errno(ENOENT, place.path());
+  found.st_mode = S_IFDIR;
+  found.st_nlink = 2;
+  return fs.attributes.of_real(found, inode->id);
+}
+
+fuse_entry_param mirror_entry(FileSystem& fs, const MirrorInodePtr& inode, const struct stat& found) {
+  fuse_entry_param entry{};
+  entry.ino = inode->id;
+  entry.attr = found;
+  if (inode->type != (found.st_mode & S_IFMT)) throw Error::from_errno(ESTALE, "inode of another type");
+  const auto place = fs.writes.inodes.place_of(inode);
+  entry.entry_timeout = place ? entry_timeout(*place) : 0;
+  entry.attr_timeout = attribute_timeout(*inode);
+  fs.writes.inodes.remember(inode);
+  return entry;
+}
+
+void reply_entry(FileSystem& fs, fuse_req_t req, const MirrorInodePtr& inode) {
+  const fuse_entry_param entry = mirror_entry(fs, inode, attributes_of(fs, inode));
+  if (fuse_reply_entry(req, &entry) != 0) fs.writes.inodes.forget(inode->id, 1);
+}
+
+}  // namespace pfcache::fuse

@@ -1,0 +1,72 @@
+#include "fuse/arrivals.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "support/temp_dir.hpp"
+
+namespace pfcache::fuse::test {
+namespace {
+
+struct Arriving {
+  pfcache::test::TempDir dir;
+  Store store = Store::init(dir.path() / "store");
+  Staging staging{store, 1};
+  Arrivals arrivals{staging};
+  ArrivalPtr arrival = arrivals.make(Digest());
+};
+
+constexpr auto kLongerThanAMoment = std::chrono::milliseconds(600);
+
+}  // namespace
+
+TEST_CASE("whoever changes something is at work for a moment, and as long as a file is open") {
+  const Arriving a;
+  CHECK_FALSE(a.arrival->is_at_work(1));
+  a.arrival->note_writer(1);
+  CHECK(a.arrival->is_at_work(1));
+  CHECK_FALSE(a.arrival->is_at_work(2));
+  a.arrival->note_open();
+  std::this_thread::sleep_for(kLongerThanAMoment);
+  CHECK(a.arrival->is_at_work(1));
+  a.arrival->note_close();
+  std::this_thread::sleep_for(kLongerThanAMoment);
+  CHECK_FALSE(a.arrival->is_at_work(1));
+}
+
+TEST_CASE("from a program that makes files anew is hidden what it has not made") {
+  const Arriving a;
+  a.arrival->note_writer(1);
+  CHECK_FALSE(a.arrival->hides(1, "k"));
+  a.arrival->note_copier(1);
+  CHECK(a.arrival->hides(1, "k"));
+  CHECK_FALSE(a.arrival->hides(2, "k"));
+  a.arrival->note_made("k");
+  CHECK_FALSE(a.arrival->hides(1, "k"));
+  std::this_thread::sleep_for(kLongerThanAMoment);
+  CHECK_FALSE(a.arrival->hides(1, "v"));
+}
+
+TEST_CASE("what was unlinked stays hidden until it is made again") {
+  const Arriving a;
+  a.arrival->hide("pages/0001");
+  CHECK(a.arrival->is_hidden("pages/0001"));
+  a.arrival->note_made("pages/0001");
+  CHECK_FALSE(a.arrival->is_hidden("pages/0001"));
+}
+
+TEST_CASE("one object an arrival, as long as its directory is there") {
+  Arriving a;
+  CHECK(a.arrivals.find(Digest()) == a.arrival);
+  CHECK(a.arrivals.find_known(Digest()) == a.arrival);
+  a.arrivals.tidy();
+  CHECK(a.arrivals.find_known(Digest()) == a.arrival);
+  std::filesystem::remove_all(a.dir.path() / "store/staging/snap");
+  a.arrivals.tidy();
+  CHECK(a.arrivals.find_known(Digest()) == nullptr);
+  CHECK(a.arrivals.find(Digest()) == nullptr);
+}
+
+}  // namespace pfcache::fuse::test
