@@ -40,6 +40,11 @@ std::optional<FileStamp> stamp_of(const Directory& directory, const std::string&
   throw Error::from_last_errno(fmt::format("cannot stat '{}'", directory.path_of(name)));
 }
 
+bool is_regular_file(const Directory& directory, const std::string& name) noexcept {
+  struct stat st {};
+  return ::fstatat(directory.fd(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
 std::optional<StagedFile> StagedFile::open(const Directory& directory, const std::string& name) {
   std::string path = directory.path_of(name);
   UniqueFd fd(::openat(directory.fd(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));

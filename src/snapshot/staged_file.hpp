@@ -28,6 +28,9 @@ struct FileStamp {
 /// symlink included; system errors.
 [[nodiscard]] std::optional<FileStamp> stamp_of(const Directory& directory, const std::string& name);
 
+/// False for what is absent, too.
+[[nodiscard]] bool is_regular_file(const Directory& directory, const std::string& name) noexcept;
+
 /// One that is open for reading.
 class StagedFile {
  public:

@@ -46,6 +46,16 @@ void require_same(const std::optional<Digest>& expected, const Digest& found, st
                                            expected->hex(), found.hex()));
 }
 
+/// What is wrong with a snapshot that is still being written is told by its commit.
+template <typename Work>
+void unless_wrong(const Work& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    if (error.code().category() != error_category()) throw;
+  }
+}
+
 }  // namespace
 
 void StagedSnapshot::Impl::note_closed(std::string_view subdirectory, std::string_view file_name) {
@@ -227,28 +237,30 @@ void StagedSnapshot::Impl::sync() {
     pending_.clear();  // what is there is looked at below
   }
   DraftPtr draft;
-  try {
-    draft = load_draft();
-  } catch (const Error& error) {
-    if (error.code().category() != error_category()) throw;  // a bad manifest is told of by the commit
-  }
+  unless_wrong([&] { draft = load_draft(); });
   if (!draft) return;
   const WriterLease lease = store.lease();
-  std::vector<PageFile> files;
-  try {
-    files = chosen_files(*draft);
-  } catch (const Error& error) {
-    if (error.code().category() != error_category()) throw;
-    // Not complete yet: as much as there is.
-    put(*draft, directory.page_files());
-    return blobs.publish();
-  }
-  const std::vector<FileDigests> digests = store_all(*draft, files);
-  try {
+  bool is_whole = false;
+  unless_wrong([&] {
+    const std::vector<PageFile> files = chosen_files(*draft);
+    const std::vector<FileDigests> digests = store_all(*draft, files);
+    is_whole = true;
     store.blobs().put(as_bytes(build_manifest(*draft, files, digests)));
-  } catch (const Error& error) {
-    if (error.code().category() != error_category()) throw;  // what is wrong with it is told by the commit
-  }
+  });
+  if (is_whole) return;
+  // Not complete yet, or somebody is at work on it: as much as there is.
+  unless_wrong([&] { put(*draft, regular_page_files()); });
+  blobs.publish();
+}
+
+std::vector<PageFile> StagedSnapshot::Impl::regular_page_files() const {
+  const PartDirectories parts(directory.root());
+  std::vector<PageFile> files = directory.page_files();
+  std::erase_if(files, [&](const PageFile& file) {
+    const Directory* part = parts.find(file.part);
+    return part == nullptr || !is_regular_file(*part, page_file_name(file.ix));
+  });
+  return files;
 }
 
 /// The files of the snapshot: ascending by page, of a page in two halves K first.
@@ -258,7 +270,7 @@ std::vector<PageFile> StagedSnapshot::Impl::chosen_files(const Draft& draft) {
   std::vector<PagePart> parts = {PagePart::whole};
   if (!whole) parts = {PagePart::key, PagePart::value};
   std::set<std::uint32_t> present;
-  for (const PagePart part : parts) {
+  for (const PagePart part : {PagePart::whole, PagePart::key, PagePart::value}) {
     const auto opened = directory.part(part);
     if (opened) require_page_names(*opened);
   }
@@ -288,6 +300,27 @@ std::vector<PageFile> StagedSnapshot::Impl::chosen_files(const Draft& draft) {
                        blobs_in(file.part) * draft.page_bytes, stamp->size_bytes));
   }
   return files;
+}
+
+/// Halves beside whole pages are the same once more, as in a copy of a sealed snapshot: others would be lost with the
+/// directory.
+void StagedSnapshot::Impl::require_same_halves(const Draft& draft, const std::vector<PageFile>& files,
+                                               const std::vector<FileDigests>& digests) {
+  if (!directory.part(PagePart::whole)) return;
+  std::vector<PageFile> halves = directory.page_files();
+  std::erase_if(halves, [](const PageFile& file) { return file.part == PagePart::whole; });
+  if (halves.empty()) return;
+  const std::vector<FileDigests> found = store_all(draft, halves);
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    const auto page = std::lower_bound(files.begin(), files.end(), halves[i].ix,
+                                       [](const PageFile& file, PageIndex ix) { return file.ix < ix; });
+    const bool has_page = page != files.end() && page->ix == halves[i].ix;
+    const std::size_t half = halves[i].part == PagePart::key ? 0 : 1;
+    if (has_page && digests[static_cast<std::size_t>(page - files.begin())].blobs.at(half) == found[i].blobs[0])
+      continue;
+    refuse(fmt::format("'{}' is not half of '{}'", directory.root().path_of(path_of(halves[i])),
+                       path_of(PageFile{PagePart::whole, halves[i].ix})));
+  }
 }
 
 std::string StagedSnapshot::Impl::build_manifest(const Draft& draft, const std::vector<PageFile>& files,
@@ -327,6 +360,7 @@ Digest StagedSnapshot::Impl::commit_locked(const CommitOptions& options) {
   const DraftPtr draft = require_draft();
   const std::vector<PageFile> files = chosen_files(*draft);
   const std::vector<FileDigests> digests = store_all(*draft, files);
+  require_same_halves(*draft, files, digests);
   const std::string json = build_manifest(*draft, files, digests);
   const Digest digest = sha256(as_bytes(json));
   if (options.expected && *options.expected != digest) {

@@ -52,7 +52,10 @@ struct StagedSnapshot::Impl : std::enable_shared_from_this<Impl> {
   [[nodiscard]] std::optional<FileDigests> stored(const PageFile& file, const PartDirectories& parts);
   // Makes sure of all of them, and returns their digests.
   [[nodiscard]] std::vector<FileDigests> store_all(const Draft& draft, const std::vector<PageFile>& files);
+  [[nodiscard]] std::vector<PageFile> regular_page_files() const;
   [[nodiscard]] std::vector<PageFile> chosen_files(const Draft& draft);
+  void require_same_halves(const Draft& draft, const std::vector<PageFile>& files,
+                           const std::vector<FileDigests>& digests);
   [[nodiscard]] std::string build_manifest(const Draft& draft, const std::vector<PageFile>& files,
                                            const std::vector<FileDigests>& digests) const;
   [[nodiscard]] Digest seal(const std::string& json);
