@@ -153,7 +153,7 @@ void on_open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
 }
 
 void note_copier(FileSystem& fs, fuse_req_t req, const MirrorPlace& place, int flags) {
-  if (place.area != MirrorArea::arriving || is_in_flight(place.names.back())) return;
+  if (place.area != MirrorArea::arriving || is_in_flight(arriving_place(place))) return;
   if ((flags & (O_EXCL | O_TRUNC)) == 0) return;
   const ArrivalPtr arrival = fs.writes.arrivals.find_known(arriving_place(place).digest);
   if (arrival) arrival->note_copier(fuse_req_ctx(req)->pid);
@@ -292,7 +292,7 @@ void after_flush(FileSystem& fs, const MirrorPlace& place) {
   if (place.area != MirrorArea::arriving || place.depth() < 2) return;
   const ArrivingPlace where = arriving_place(place);
   const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
-  if (!arrival || is_in_flight(where.name)) return;
+  if (!arrival || is_in_flight(where)) return;
   try {
     if (!where.subdirectory.starts_with("seqs/")) {
       return arrival->snapshot().take(where.subdirectory, where.name, where.name);

@@ -88,9 +88,9 @@ void require_link(FileSystem& fs, const ArrivingPlace& where, std::string_view n
   if (!is_link_name(where)) refuse(EINVAL, "a symlink belongs into seqs/<id>/");
   const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
   const SnapshotPtr view = arrival ? arrival->view() : nullptr;
-  if (!view || is_in_flight(name)) return;
   ArrivingPlace wanted = where;
   wanted.name = name;
+  if (!view || is_in_flight(wanted)) return;
   const auto page = page_in_sequence(fs, *view, wanted);
   if (page && target == "../../pages/" + page_file_name(*page)) return;
   fs.log.tell(fmt::format("{} of snapshot {} leads to '{}', not to where its manifest says", wanted.path(),
@@ -209,7 +209,7 @@ void link_arriving(FileSystem& fs, fuse_req_t req, const std::optional<MirrorPla
       throw Error::from_last_errno(name);
     }
     after_flush(fs, place);
-  } else if (is_in_flight(name)) {
+  } else if (is_in_flight(where)) {
     copy_content(fs, sealed != nullptr ? std::optional(*sealed) : from ? apparition(fs, *from) : std::nullopt, place);
   } else {
     const auto source = sealed != nullptr ? std::optional(*sealed) : from ? apparition(fs, *from) : std::nullopt;
@@ -261,7 +261,7 @@ void rename_arriving(FileSystem& fs, const MirrorPlace& from, const MirrorPlace&
   const ArrivingPlace dest = arriving_place(to);
   require_makeable(to, S_IFREG);
   const bool is_link = is_link_name(dest);
-  if (is_in_flight(dest.name) || is_link || source.subdirectory != dest.subdirectory) {
+  if (is_in_flight(dest) || is_link || source.subdirectory != dest.subdirectory) {
     rename_real(fs, from, to, flags);
     note_made(fs, to);
     const auto moved = fs.writes.files.find(to);
@@ -364,7 +364,7 @@ void require_makeable(const MirrorPlace& place, mode_t type) {
     return;
   }
   const ArrivingPlace where = arriving_place(place);
-  if (is_in_flight(where.name)) return;
+  if (is_in_flight(where)) return;
   if (where.subdirectory.empty()) {
     const bool is_directory = where.name == "pages" || where.name == "k" || where.name == "v" || where.name == "seqs";
     if (type == S_IFDIR ? is_directory : where.name == "manifest.json") return;

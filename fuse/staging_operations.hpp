@@ -24,6 +24,12 @@ struct ArrivingPlace {
 
 [[nodiscard]] inline bool is_in_flight(std::string_view name) noexcept { return name.starts_with('.'); }
 
+/// So is all that is below a directory of such a name: rsync --partial-dir and --delay-updates have one.
+[[nodiscard]] inline bool is_in_flight(const ArrivingPlace& place) noexcept {
+  return is_in_flight(place.name) || is_in_flight(place.subdirectory) ||
+         place.subdirectory.find("/.") != std::string::npos;
+}
+
 /// The inode. Throws: ESTALE.
 [[nodiscard]] MirrorInodePtr mirror_of(const FileSystem& fs, fuse_ino_t id);
 
