@@ -107,10 +107,6 @@ void ArrivingSnapshot::Impl::resume() {
 void ArrivingSnapshot::Impl::take(std::string_view subdirectory, std::string_view from, std::string_view name) {
   const std::scoped_lock work_lock(work_mutex_);
   directory.use();
-  {
-    const std::scoped_lock lock(mutex_);
-    error_.clear();
-  }
   try {
     if (subdirectory.empty() && name == kManifestFile) {
       take_manifest(std::string(from), std::string(name));

@@ -118,6 +118,12 @@ ArrivingSnapshotPtr Staging::find_arriving(const Digest& digest) {
       return nullptr;
     }
     if (found != impl_->arriving.end() && found->second->impl_->directory.is(*directory)) {
+      if (found->second->is_sealed() && !impl_->store.has_snapshot(digest)) {
+        // Removed since: what is left of its arrival must not stand for pages that have to come again.
+        impl_->arriving.erase(found);
+        impl_->discard(kSnap, digest.hex());
+        return nullptr;
+      }
       found->second->impl_->directory.use();
       return found->second;
     }
@@ -136,6 +142,7 @@ void Staging::make_new(std::string_view name) {
 }
 
 ArrivingSnapshotPtr Staging::make_arriving(const Digest& digest) {
+  if (auto found = find_arriving(digest)) return found;
   const Directory area = impl_->make(kSnap);
   if (area.ops().mkdir(area.fd(), digest.hex().c_str(), 0755) != 0 && errno != EEXIST) {
     throw Error::from_last_errno(fmt::format("cannot create directory '{}'", area.path_of(digest.hex())));
