@@ -209,12 +209,14 @@ void link_arriving(FileSystem& fs, fuse_req_t req, const std::optional<MirrorPla
       throw Error::from_last_errno(name);
     }
     after_flush(fs, place);
-  } else if (is_in_flight(where)) {
-    copy_content(fs, sealed != nullptr ? std::optional(*sealed) : from ? apparition(fs, *from) : std::nullopt, place);
   } else {
     const auto source = sealed != nullptr ? std::optional(*sealed) : from ? apparition(fs, *from) : std::nullopt;
-    const auto wanted = apparition(fs, place);
-    if (!source || !wanted || !have_same_content(*source, *wanted)) refuse(EPERM, name);
+    const auto there = apparition(fs, place);
+    if (!source) refuse(EPERM, name);
+    if (!there || !have_same_content(*source, *there)) {
+      copy_content(fs, source, place);
+      after_flush(fs, place);
+    }
   }
   note_made(fs, place);
   reply_entry(fs, req, fs.writes.inodes.child(parent, name, S_IFREG));
