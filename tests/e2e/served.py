@@ -62,6 +62,12 @@ class Served:
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
+    def kill_lazily(self):
+        """The same while files of the mount are open: they are dead, and the directory is free for the next mount."""
+        os.kill(self.daemon(), 9)
+        self.process.wait(60)
+        subprocess.run(["umount", "--lazy", str(self.path)], check=True, timeout=60)
+
 
 class Mapping:
     """A whole file, mapped to be read, and nothing but that: Python's own mmap keeps a descriptor of the file."""
