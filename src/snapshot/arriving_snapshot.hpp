@@ -41,7 +41,7 @@ struct ArrivingSnapshot::Impl {
   struct Taken {
     std::string subdirectory;
     std::string name;
-    FileStamp stamp;
+    StagedStamp stamp;
   };
 
   [[nodiscard]] KnownPtr known() const;

@@ -15,18 +15,18 @@
 namespace pfcache {
 
 /// What changes when a file's bytes do.
-struct FileStamp {
+struct StagedStamp {
   ino_t inode = 0;
   std::uint64_t size_bytes = 0;
   std::int64_t mtime_nanos = 0;
   std::int64_t ctime_nanos = 0;
 
-  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+  friend bool operator==(const StagedStamp&, const StagedStamp&) = default;
 };
 
 /// The stamp of the regular file `name`; nothing when it is absent. Throws: Errc::mismatch for something else, a
 /// symlink included; system errors.
-[[nodiscard]] std::optional<FileStamp> stamp_of(const Directory& directory, const std::string& name);
+[[nodiscard]] std::optional<StagedStamp> stamp_of(const Directory& directory, const std::string& name);
 
 /// False for what is absent, too.
 [[nodiscard]] bool is_regular_file(const Directory& directory, const std::string& name) noexcept;
@@ -41,7 +41,7 @@ class StagedFile {
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
   /// As of when it was opened.
-  [[nodiscard]] const FileStamp& stamp() const noexcept { return stamp_; }
+  [[nodiscard]] const StagedStamp& stamp() const noexcept { return stamp_; }
 
   /// True when nobody has it open for writing or mapped so, here or in the kernel. A shared mapping writes without
   /// changing a file's times until they are written back, so that only then a stamp says everything.
@@ -54,12 +54,12 @@ class StagedFile {
   void read(std::span<std::byte> out) const;
 
  private:
-  StagedFile(UniqueFd fd, std::string path, const FileStamp& stamp)
+  StagedFile(UniqueFd fd, std::string path, const StagedStamp& stamp)
       : fd_(std::move(fd)), path_(std::move(path)), stamp_(stamp) {}
 
   UniqueFd fd_;
   std::string path_;
-  FileStamp stamp_;
+  StagedStamp stamp_;
 };
 
 }  // namespace pfcache
