@@ -130,7 +130,8 @@ TEST_CASE("a staging directory in use is locked, and given free when it was idle
 
 TEST_CASE("names of staging directories are names that refs may have") {
   StagingStore s;
-  for (const std::string& name : {std::string(), std::string(".x"), std::string("a/b"), std::string(64, 'a'), std::string("..")}) {
+  for (const std::string& name :
+       {std::string(), std::string(".x"), std::string("a/b"), std::string(64, 'a'), std::string("..")}) {
     CHECK(failure_of([&] { s.staging.make_new(name); }).code == Errc::invalid_argument);
   }
   s.staging.make_new("foo");
