@@ -86,10 +86,11 @@ std::optional<UsageLog::Usage> UsageLog::read() const {
 }
 
 void UsageLog::reset(const Usage& usage) {
-  std::vector<std::byte> bytes;
-  bytes.insert(bytes.end(), as_bytes(kMagic).begin(), as_bytes(kMagic).end());
-  append_le(bytes, static_cast<std::uint64_t>(usage.counted_at.count()));
-  append_le(bytes, usage.bytes);
+  std::array<std::byte, kHeaderBytes> bytes{};
+  const std::span<std::byte> room(bytes);
+  std::ranges::copy(as_bytes(kMagic), room.begin());
+  store_le(static_cast<std::uint64_t>(usage.counted_at.count()), room.subspan(kWordBytes, kWordBytes));
+  store_le(usage.bytes, room.subspan(2 * kWordBytes, kWordBytes));
   PendingFile file(root_);
   file.write(bytes);
   file.publish(kName);
