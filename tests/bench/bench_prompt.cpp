@@ -95,8 +95,6 @@ void measure_lookups() {
   print_micros("prompt: exact lookup among 10,000", median_micros([&] { found &= cache->find(key).has_value(); }), 50);
   print_micros("prompt: longest prefix of 100 KB among 10,000",
                median_micros([&] { found &= cache->find_longest(prompt)->name.key == key; }), 200);
-  print_micros("prompt: one SHA-1 of 100 KB, for comparison",
-               median_micros([&] { found &= DiskKvCache::key_for(prompt) != key; }), 1e6);
   if (!found) std::abort();
 }
 
@@ -145,6 +143,6 @@ int main() {
   std::vector<std::string> nested;
   for (const std::size_t quarter : {1U, 2U, 3U, 4U}) nested.push_back(longest.substr(0, longest.size() / 4 * quarter));
   measure_dedup("four nested checkpoints", nested, 1.1);
-  measure_dedup("three saves of a llama.cpp session", {session(399), session(799), session(1199)}, 1.5);
+  measure_dedup("three saves of a llama.cpp session", {session(399), session(799), session(1199)}, 1.1);
   return 0;
 }
