@@ -32,19 +32,19 @@ std::unique_ptr<HotBacking> make_backing(const MountOptions& options, Log& log) 
 
 }  // namespace
 
-// Why memory is the default place. 2 GiB of KV-like bf16 in pages of 4 MiB, GB/s, medians of three interleaved rounds
-// on two busy CPUs (tests/bench/bench_backings.py); "×" is the third restore beside plain ext4 files':
+// Why memory is the default place. 5 GB of KV-like bf16 in pages of 4 MiB, more than the limit of dirty pages, GB/s, one
+// round on two CPUs that did other work, too (tests/bench/bench_backings.py); "×" is the third restore beside plain
+// ext4 files':
 //
 //   hot pages in      cold  second  third     ×  after a remount  12 processes, cold  open+mmap+close
-//   memory            0.23    3.16   3.40  1.28             0.20                2.28            32 µs
-//   tmpfs directory   0.24    3.78   4.05  1.53             0.57                2.17            32 µs
-//   ext4 directory    0.24    4.10   4.49  1.70             0.50                2.48            23 µs
-//   none              0.20    1.41   1.37  0.52             0.19                1.94            21 µs
-//   plain ext4        0.80    2.21   2.65  1.00                –                3.26             5 µs
+//   memory            1.45    7.84   7.58  1.14             0.90                7.12            24 µs
+//   tmpfs directory   0.95    6.16   6.35  0.96             0.75                6.14            22 µs
+//   ext4 directory    1.10    7.85   8.51  1.28             1.62                7.77            33 µs
+//   none              0.96    1.77   2.19  0.33             0.96                6.24            22 µs
+//   plain ext4        1.67    5.67   6.64  1.00                –               13.34             5 µs
 //
-// All but `none` are as quick as plain files once they are hot. A directory on disk is a little quicker still, the page
-// cache having larger pages for it, and survives a remount; but it takes the disk's space, and a cold restore beyond
-// the limit of dirty pages waits for the disk. Who has the disk asks for it with hot=DIR.
+// A directory on disk is as quick once it is hot, and survives a remount; but it takes the disk's space, and a cold
+// restore waits for the disk to take decoded pages. Who has the disk asks for it with hot=DIR.
 std::uint64_t default_hot_size_bytes(HotPlace place, std::uint64_t memory_bytes) noexcept {
   constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
   // Room to decode ahead: what was read is in the kernel's cache, and kept there alone.
