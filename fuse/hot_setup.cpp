@@ -32,8 +32,8 @@ std::unique_ptr<HotBacking> make_backing(const MountOptions& options, Log& log) 
 
 }  // namespace
 
-// Why memory is the default place. 5 GB of KV-like bf16 in pages of 4 MiB, more than the limit of dirty pages, GB/s, one
-// round on two CPUs that did other work, too (tests/bench/bench_backings.py); "×" is the third restore beside plain
+// Why memory is the default place. 5 GB of KV-like bf16 in pages of 4 MiB, more than the limit of dirty pages, GB/s,
+// one round on two CPUs that did other work, too (tests/bench/bench_backings.py); "×" is the third restore beside plain
 // ext4 files':
 //
 //   hot pages in      cold  second  third     ×  after a remount  12 processes, cold  open+mmap+close
