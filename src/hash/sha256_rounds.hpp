@@ -65,38 +65,32 @@ template <int kBits, typename V>
   return (x >> kBits) | (x << (32 - kBits));
 }
 
-// The three-input functions of SHA-256. AVX-512 has each as one instruction, which GCC 12 does not find by itself.
-template <typename V>
-[[gnu::always_inline]] inline V xor3(V a, V b, V c) noexcept {
+// A function of three bits, by its table of truth. AVX-512 has each as one instruction, which GCC 12 does not find by
+// itself; elsewhere `otherwise` computes it.
+template <int kTable, typename V, typename Otherwise>
+[[gnu::always_inline]] inline V ternary(V a, V b, V c, Otherwise otherwise) noexcept {
 #ifdef __AVX512F__
   if constexpr (sizeof(V) == 64) {
-    asm("vpternlogd $0x96, %2, %1, %0" : "+v"(a) : "v"(b), "v"(c));
+    asm("vpternlogd %3, %2, %1, %0" : "+v"(a) : "v"(b), "v"(c), "i"(kTable));
     return a;
   }
 #endif
-  return a ^ b ^ c;
+  return otherwise(a, b, c);
+}
+
+template <typename V>
+[[gnu::always_inline]] inline V xor3(V a, V b, V c) noexcept {
+  return ternary<0x96>(a, b, c, [](V x, V y, V z) { return x ^ y ^ z; });
 }
 
 template <typename V>
 [[gnu::always_inline]] inline V choose(V e, V f, V g) noexcept {
-#ifdef __AVX512F__
-  if constexpr (sizeof(V) == 64) {
-    asm("vpternlogd $0xca, %2, %1, %0" : "+v"(e) : "v"(f), "v"(g));
-    return e;
-  }
-#endif
-  return g ^ (e & (f ^ g));
+  return ternary<0xca>(e, f, g, [](V x, V y, V z) { return z ^ (x & (y ^ z)); });
 }
 
 template <typename V>
 [[gnu::always_inline]] inline V majority(V a, V b, V c) noexcept {
-#ifdef __AVX512F__
-  if constexpr (sizeof(V) == 64) {
-    asm("vpternlogd $0xe8, %2, %1, %0" : "+v"(a) : "v"(b), "v"(c));
-    return a;
-  }
-#endif
-  return (a & b) | (c & (a | b));
+  return ternary<0xe8>(a, b, c, [](V x, V y, V z) { return (x & y) | (z & (x | y)); });
 }
 
 template <std::size_t N, int... I>
