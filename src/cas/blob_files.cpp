@@ -1,11 +1,14 @@
 #include "cas/blob_files.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/parallel.hpp"
@@ -110,6 +113,23 @@ void sync_all(std::size_t count, const std::function<void(std::size_t)>& sync) {
   constexpr std::size_t kFew = 16;
   constexpr unsigned kThreads = 8;  // they wait, they don't compute
   parallel_for(count, count <= kFew ? 1 : kThreads, {}, sync);
+}
+
+PendingBlob finish_writing(PendingFile file, std::string name) {
+  // Lets the disk begin now, so that the syncs of publish_blobs() find little left to do. Only a hint: failing changes
+  // nothing.
+  std::ignore = ::sync_file_range(file.fd(), 0, 0, SYNC_FILE_RANGE_WRITE);
+  file.close();
+  return {std::move(file), std::move(name)};
+}
+
+void publish_blobs(BlobDirectories& directories, std::vector<PendingBlob>& blobs, const std::bitset<kShards>& touched) {
+  sync_all(blobs.size(), [&](std::size_t i) {
+    blobs[i].file.sync();
+    blobs[i].file.close();
+  });
+  for (PendingBlob& blob : blobs) blob.file.publish(blob.name);
+  directories.sync(touched);
 }
 
 std::optional<std::uint64_t> find_regular_file(const Directory& directory, const std::string& name) {

@@ -65,6 +65,19 @@ class BlobDirectories {
 /// once for all who wait for it, where one after the other waits each time.
 void sync_all(std::size_t count, const std::function<void(std::size_t)>& sync);
 
+/// A blob's file that is written and has no name yet.
+struct PendingBlob {
+  PendingFile file;
+  std::string name;
+};
+
+/// Ends the writing of a blob's file, whose bytes become durable with publish_blobs().
+[[nodiscard]] PendingBlob finish_writing(PendingFile file, std::string name);
+
+/// Syncs the files, then gives them their names, then makes the entries in `touched` durable: the order that a crash
+/// can interrupt anywhere. REQUIRES: BlobDirectories::find() or make() gave each shard in `touched`.
+void publish_blobs(BlobDirectories& directories, std::vector<PendingBlob>& blobs, const std::bitset<kShards>& touched);
+
 /// The size of the regular file `name`; nothing when it is absent or something else.
 [[nodiscard]] std::optional<std::uint64_t> find_regular_file(const Directory& directory, const std::string& name);
 

@@ -198,11 +198,9 @@ void BlobRepack::write(const Source& source, const EncodedBlob& blob) {
   if (!file_holds(codec, written, source.plain)) {
     throw Error(Errc::damaged, fmt::format("blob {}: what was written does not read back", digest.hex()));
   }
-  // Lets the disk begin now. Only a hint: failing changes nothing.
-  std::ignore = ::sync_file_range(file.fd(), 0, 0, SYNC_FILE_RANGE_WRITE);
-  file.close();
+  PendingBlob pending = finish_writing(std::move(file), blob_file_name(digest, codec));
   const std::scoped_lock lock(mutex_);
-  pending_.push_back({std::move(file), blob_file_name(digest, codec)});
+  pending_.push_back(std::move(pending));
   touched_.set(shard_of(digest));
   ++report_.converted;
   report_.bytes_after += blob.bytes().size();
@@ -231,12 +229,7 @@ void BlobRepack::note_damage(const Stock& stock, const std::string& reason) {
 
 void BlobRepack::publish_window() {
   const std::scoped_lock lock(mutex_);
-  sync_all(pending_.size(), [this](std::size_t i) {
-    pending_[i].file.sync();
-    pending_[i].file.close();
-  });
-  for (Pending& pending : pending_) pending.file.publish(pending.name);
-  directories_.sync(touched_);
+  publish_blobs(directories_, pending_, touched_);
   for (const Doomed& doomed : doomed_) {
     const Directory& shard = *directories_.find(doomed.shard);
     // Not synced: a file that a crash brings back is a second encoding, and intact.

@@ -58,10 +58,6 @@ class BlobRepack {
     Encoding encoding;
     std::vector<std::byte> plain;
   };
-  struct Pending {
-    PendingFile file;
-    std::string name;
-  };
   /// Files that go once what replaces them is durable.
   struct Doomed {
     std::size_t shard;
@@ -88,7 +84,7 @@ class BlobRepack {
   std::mutex mutex_;
   // All below are guarded by mutex_.
   BlobRepackReport report_;
-  std::vector<Pending> pending_;
+  std::vector<PendingBlob> pending_;
   std::vector<Doomed> doomed_;
   std::bitset<kShards> touched_;
 };

@@ -37,7 +37,7 @@ PutResult FsBlobBatch::put_hashed(const Digest& digest, std::span<const std::byt
   if (const auto done = find_done(digest)) return *done;
 
   const Held held = look_at_store(digest, bytes);
-  std::vector<Pending> written;
+  std::vector<PendingBlob> written;
   std::uint64_t stored_bytes = held.intact_bytes.value_or(0);
   const bool added = !held.intact_bytes;
   const auto write = [&](const EncodedBlob& blob) {
@@ -51,12 +51,7 @@ PutResult FsBlobBatch::put_hashed(const Digest& digest, std::span<const std::byt
 
 void FsBlobBatch::commit() {
   const std::scoped_lock lock(mutex_);
-  sync_all(pending_.size(), [this](std::size_t i) {
-    pending_[i].file.sync();
-    pending_[i].file.close();
-  });
-  for (Pending& pending : pending_) pending.file.publish(pending.name);
-  directories_.sync(touched_);
+  publish_blobs(directories_, pending_, touched_);
   pending_.clear();
 }
 
@@ -93,17 +88,13 @@ bool FsBlobBatch::is_intact(const Digest& digest, const Codec& codec, const Stor
   return true;
 }
 
-FsBlobBatch::Pending FsBlobBatch::write_pending(const Digest& digest, const EncodedBlob& blob) {
+PendingBlob FsBlobBatch::write_pending(const Digest& digest, const EncodedBlob& blob) {
   PendingFile file(directories_.make(shard_of(digest)));
   file.write(blob.bytes());
-  // Lets the disk begin now, so that the syncs in commit() find little left to do. Only a hint: failing changes
-  // nothing.
-  std::ignore = ::sync_file_range(file.fd(), 0, 0, SYNC_FILE_RANGE_WRITE);
-  file.close();
-  return {std::move(file), blob_file_name(digest, codec_of(blob.encoding()))};
+  return finish_writing(std::move(file), blob_file_name(digest, codec_of(blob.encoding())));
 }
 
-PutResult FsBlobBatch::finish(const PutResult& result, std::vector<Pending> written) {
+PutResult FsBlobBatch::finish(const PutResult& result, std::vector<PendingBlob> written) {
   const std::scoped_lock lock(mutex_);
   // Another thread may have put the same bytes meanwhile. Its files count, and ours go with `written`: waiting for it
   // instead would leave us without the blob if it failed.

@@ -34,11 +34,6 @@ class FsBlobBatch final : public BlobBatch {
   void commit() override;
 
  private:
-  struct Pending {
-    PendingFile file;
-    std::string name;
-  };
-
   // What the store has under a digest: files that hold the bytes, and files that don't.
   struct Held {
     std::optional<std::uint64_t> intact_bytes;
@@ -50,8 +45,8 @@ class FsBlobBatch final : public BlobBatch {
   [[nodiscard]] Held look_at_store(const Digest& digest, std::span<const std::byte> bytes);
   [[nodiscard]] bool is_intact(const Digest& digest, const Codec& codec, const StoredFile& file,
                                std::span<const std::byte> bytes);
-  [[nodiscard]] Pending write_pending(const Digest& digest, const EncodedBlob& blob);
-  [[nodiscard]] PutResult finish(const PutResult& result, std::vector<Pending> written);
+  [[nodiscard]] PendingBlob write_pending(const Digest& digest, const EncodedBlob& blob);
+  [[nodiscard]] PutResult finish(const PutResult& result, std::vector<PendingBlob> written);
 
   BlobDirectories& directories_;
   VerifiedFiles& verified_;
@@ -59,7 +54,7 @@ class FsBlobBatch final : public BlobBatch {
   std::mutex mutex_;
   // All below are guarded by mutex_.
   std::unordered_map<Digest, std::uint64_t> done_;  // stored bytes of what this batch has taken in or found
-  std::vector<Pending> pending_;
+  std::vector<PendingBlob> pending_;
   std::bitset<kShards> touched_;
 };
 
