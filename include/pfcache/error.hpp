@@ -42,6 +42,10 @@ class [[gnu::visibility("default")]] Error : public std::system_error {
   [[nodiscard]] static Error from_last_errno(const std::string& what);
 };
 
+/// What `error` says without the text of its code, which what() ends with: for a message that is to become part of
+/// another error's.
+[[nodiscard]] std::string reason_of(const std::system_error& error);
+
 /// The errno a filesystem answers for `code`. Never 0 for a code that is set.
 [[nodiscard]] int errno_of(const std::error_code& code) noexcept;
 

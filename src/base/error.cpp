@@ -59,6 +59,13 @@ Error Error::from_errno(int errnum, const std::string& what) {
 
 Error Error::from_last_errno(const std::string& what) { return from_errno(errno, what); }
 
+std::string reason_of(const std::system_error& error) {
+  std::string text = error.what();
+  const std::string ending = ": " + error.code().message();
+  if (text.ends_with(ending)) text.resize(text.size() - ending.size());
+  return text;
+}
+
 int errno_of(const std::error_code& code) noexcept {
   if (code.category() == error_category()) {
     const Row* row = find_row(code.value());

@@ -22,10 +22,7 @@ std::string code_name(const std::error_code& code) {
 
 /// The system's wording, except where "invalid argument" behind a message that says what was expected is noise.
 std::string message_of(const std::system_error& error) {
-  const std::string text = error.what();
-  const std::string ending = ": " + error.code().message();
-  const bool is_noise = error.code() == Errc::invalid_argument && text.ends_with(ending);
-  return is_noise ? text.substr(0, text.size() - ending.size()) : text;
+  return error.code() == Errc::invalid_argument ? reason_of(error) : error.what();
 }
 
 struct Failure {

@@ -130,11 +130,7 @@ class PageFeed {
 
 /// `error` with how far the restore came before its message.
 Error after_pages(const Error& error, std::uint64_t restored, std::uint64_t total) {
-  // what() ends with the text of the code, which the new error will append again.
-  std::string_view reason = error.what();
-  const std::string suffix = ": " + error.code().message();
-  if (reason.ends_with(suffix)) reason.remove_suffix(suffix.size());
-  return {error.code(), fmt::format("restored {} of {} pages: {}", restored, total, reason)};
+  return {error.code(), fmt::format("restored {} of {} pages: {}", restored, total, reason_of(error))};
 }
 
 }  // namespace

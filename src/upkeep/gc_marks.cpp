@@ -25,11 +25,7 @@ Error about(const std::string& what, const Error& error) {
   std::error_code code = error.code();
   if (code == Errc::not_found) code = Errc::damaged;
   if (code == Errc::invalid_argument) code = Errc::malformed;
-  // what() ends with the text of the code, which the new error appends again.
-  std::string_view reason = error.what();
-  const std::string suffix = ": " + code.message();
-  if (reason.ends_with(suffix)) reason.remove_suffix(suffix.size());
-  return {code, fmt::format("what {} needs is not known: {}", what, reason)};
+  return {code, fmt::format("what {} needs is not known: {}", what, reason_of(error))};
 }
 
 std::optional<PageManifest> try_parse(std::span<const std::byte> bytes) {
