@@ -58,12 +58,8 @@ int run_name(const NameArguments& arguments, const Session& session) {
   if (session.json()) {
     JsonWriter json;
     json.begin_object().field("name", arguments.name);
-    json.field("snapshot", digest.hex()).key("previous");
-    if (before) {
-      json.value(before->hex());
-    } else {
-      json.null();
-    }
+    json.field("snapshot", digest.hex());
+    json.field("previous", before ? std::optional(before->hex()) : std::nullopt);
     session.print(json.end_object());
   }
   return kDone;

@@ -5,19 +5,6 @@
 #include "pfcache/error.hpp"
 
 namespace pfcache::cli {
-namespace {
-
-void add_optional(JsonWriter& json, std::string_view name, const auto& number) {
-  json.key(name);
-  if (number) {
-    json.value(*number);
-  } else {
-    json.null();
-  }
-}
-
-}  // namespace
-
 WarmStartStore open_warm_store(const Session& session, const WarmStartOptions& options) {
   // What is no store must not become half of one by the first save.
   const Store store = session.open_store();
@@ -37,8 +24,8 @@ std::string iteration_text(const WarmRun& run) { return run.iteration ? fmt::for
 
 void add_entry(JsonWriter& json, const Fingerprint& key, const WarmRun& run) {
   json.field("key", key.hex()).field("run", run.run).field("kind", kind_text(run.kind));
-  add_optional(json, "objective", run.objective);
-  add_optional(json, "iteration", run.iteration);
+  json.field("objective", run.objective);
+  json.field("iteration", run.iteration);
   json.field("written_unix_secs", run.written_unix_secs).field("written_nanos", run.written_nanos);
   json.field("payload_bytes", run.payload_bytes).field("sha256", run.checksum.hex());
 }

@@ -41,15 +41,6 @@ std::uint32_t parse_nanos(const JsonObject& root, std::string_view name) {
   return static_cast<std::uint32_t>(nanos);
 }
 
-void add_optional(JsonWriter& json, std::string_view name, const auto& number) {
-  json.key(name);
-  if (number) {
-    json.value(*number);
-  } else {
-    json.null();
-  }
-}
-
 }  // namespace
 
 std::string_view name_of(EntryKind kind) noexcept { return kind == EntryKind::final ? "Final" : "Checkpoint"; }
@@ -58,8 +49,8 @@ std::string to_json(const WarmRun& about) {
   JsonWriter json(JsonWriter::Layout::two_spaces);
   json.begin_object().field("schema_version", kSchemaVersion).field("written_unix_secs", about.written_unix_secs);
   json.field("written_nanos", about.written_nanos);
-  add_optional(json, "objective", about.objective);
-  add_optional(json, "iteration", about.iteration);
+  json.field("objective", about.objective);
+  json.field("iteration", about.iteration);
   json.field("kind", name_of(about.kind)).field("checksum_hex", about.checksum.hex());
   return json.field("payload_bytes", about.payload_bytes).end_object().take();
 }
