@@ -1,29 +1,12 @@
 #include "cas/verified_files.hpp"
 
-#include <ctime>
-
 namespace pfcache {
 namespace {
 
 // About 30 MB. A store that has more in use starts to remember anew.
 constexpr std::size_t kMaxEntries = std::size_t{1} << 18;
 
-std::int64_t nanoseconds(const timespec& time) noexcept {
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
 }  // namespace
-
-FileStamp stamp_of(const struct stat& st) noexcept {
-  return {st.st_dev, st.st_ino, static_cast<std::uint64_t>(st.st_size), nanoseconds(st.st_mtim),
-          nanoseconds(st.st_ctim)};
-}
-
-std::int64_t stamp_clock_ns() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return nanoseconds(now);
-}
 
 bool VerifiedFiles::contains(const Digest& digest, const FileStamp& stamp, std::int64_t now_ns) const {
   const std::scoped_lock lock(mutex_);

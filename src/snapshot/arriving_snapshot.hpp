@@ -41,12 +41,13 @@ struct ArrivingSnapshot::Impl {
   struct Taken {
     std::string subdirectory;
     std::string name;
-    StagedStamp stamp;
+    FileStamp stamp;
   };
 
   [[nodiscard]] KnownPtr known() const;
   void take_manifest(const std::string& from, const std::string& name);
   [[nodiscard]] KnownPtr read_manifest(const std::string& file_name) const;
+  [[nodiscard]] KnownPtr understand(std::string json) const;
   void learn(const KnownPtr& manifest);
   void take_pages(const std::string& subdirectory, const std::string& from, const std::string& name);
   [[nodiscard]] FileDigests digests_of(const Directory& part, const std::string& file_name, std::size_t blob_count,

@@ -4,7 +4,7 @@
 
 namespace pfcache {
 
-std::optional<FileDigests> StagedBlobs::find(const StagedStamp& stamp) const {
+std::optional<FileDigests> StagedBlobs::find(const FileStamp& stamp) const {
   const std::scoped_lock lock(mutex_);
   const auto found = files_.find(stamp.inode);
   if (found == files_.end() || found->second.stamp != stamp) return std::nullopt;

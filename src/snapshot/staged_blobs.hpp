@@ -31,7 +31,7 @@ class StagedBlobs {
   explicit StagedBlobs(BlobStore& store) : store_(store), batch_(store.begin_batch()) {}
 
   /// What put() found in the file with that stamp.
-  [[nodiscard]] std::optional<FileDigests> find(const StagedStamp& stamp) const;
+  [[nodiscard]] std::optional<FileDigests> find(const FileStamp& stamp) const;
 
   /// Reads the files and puts what is in them: one blob of `blob_bytes` or two, as many as fit. They are hashed side
   /// by side. The memory it takes is theirs. REQUIRES: each file's stamp says blob_bytes or twice as many.
@@ -46,7 +46,7 @@ class StagedBlobs {
 
  private:
   struct Remembered {
-    StagedStamp stamp;
+    FileStamp stamp;
     FileDigests digests;
   };
 

@@ -13,17 +13,12 @@
 namespace pfcache {
 namespace {
 
-std::int64_t nanos_of(const timespec& time) noexcept {
-  constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
-  return time.tv_sec * kNanosPerSecond + time.tv_nsec;
-}
-
-StagedStamp stamp_from(const struct stat& st, const std::string& path) {
+FileStamp stamp_from(const struct stat& st, const std::string& path) {
   if (!S_ISREG(st.st_mode)) throw Error(Errc::mismatch, fmt::format("'{}' is not a regular file", path));
-  return {st.st_ino, static_cast<std::uint64_t>(st.st_size), nanos_of(st.st_mtim), nanos_of(st.st_ctim)};
+  return stamp_of(st);
 }
 
-StagedStamp stamp_of_open(int fd, const std::string& path) {
+FileStamp stamp_of_open(int fd, const std::string& path) {
   struct stat st {};
   if (::fstat(fd, &st) != 0) throw Error::from_last_errno(fmt::format("cannot stat '{}'", path));
   return stamp_from(st, path);
@@ -31,7 +26,7 @@ StagedStamp stamp_of_open(int fd, const std::string& path) {
 
 }  // namespace
 
-std::optional<StagedStamp> stamp_of(const Directory& directory, const std::string& name) {
+std::optional<FileStamp> stamp_of(const Directory& directory, const std::string& name) {
   struct stat st {};
   if (::fstatat(directory.fd(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
     return stamp_from(st, directory.path_of(name));
@@ -53,7 +48,7 @@ std::optional<StagedFile> StagedFile::open(const Directory& directory, const std
     if (errno == ELOOP) throw Error(Errc::mismatch, fmt::format("'{}' is a symlink", path));
     throw Error::from_last_errno(fmt::format("cannot open '{}'", path));
   }
-  const StagedStamp stamp = stamp_of_open(fd.get(), path);
+  const FileStamp stamp = stamp_of_open(fd.get(), path);
   return StagedFile(std::move(fd), std::move(path), stamp);
 }
 

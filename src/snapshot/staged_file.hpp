@@ -1,8 +1,6 @@
 // A file in a staging directory: written by others, at any time.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -10,23 +8,14 @@
 #include <string>
 
 #include "base/directory.hpp"
+#include "base/file_stamp.hpp"
 #include "pfcache/unique_fd.hpp"
 
 namespace pfcache {
 
-/// What changes when a file's bytes do.
-struct StagedStamp {
-  ino_t inode = 0;
-  std::uint64_t size_bytes = 0;
-  std::int64_t mtime_nanos = 0;
-  std::int64_t ctime_nanos = 0;
-
-  friend bool operator==(const StagedStamp&, const StagedStamp&) = default;
-};
-
 /// The stamp of the regular file `name`; nothing when it is absent. Throws: Errc::mismatch for something else, a
 /// symlink included; system errors.
-[[nodiscard]] std::optional<StagedStamp> stamp_of(const Directory& directory, const std::string& name);
+[[nodiscard]] std::optional<FileStamp> stamp_of(const Directory& directory, const std::string& name);
 
 /// False for what is absent, too.
 [[nodiscard]] bool is_regular_file(const Directory& directory, const std::string& name) noexcept;
@@ -41,7 +30,7 @@ class StagedFile {
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
   /// As of when it was opened.
-  [[nodiscard]] const StagedStamp& stamp() const noexcept { return stamp_; }
+  [[nodiscard]] const FileStamp& stamp() const noexcept { return stamp_; }
 
   /// True when nobody has it open for writing or mapped so, here or in the kernel. A shared mapping writes without
   /// changing a file's times until they are written back, so that only then a stamp says everything.
@@ -54,12 +43,12 @@ class StagedFile {
   void read(std::span<std::byte> out) const;
 
  private:
-  StagedFile(UniqueFd fd, std::string path, const StagedStamp& stamp)
+  StagedFile(UniqueFd fd, std::string path, const FileStamp& stamp)
       : fd_(std::move(fd)), path_(std::move(path)), stamp_(stamp) {}
 
   UniqueFd fd_;
   std::string path_;
-  StagedStamp stamp_;
+  FileStamp stamp_;
 };
 
 }  // namespace pfcache

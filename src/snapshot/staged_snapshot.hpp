@@ -30,7 +30,7 @@ struct StagedSnapshot::Impl : std::enable_shared_from_this<Impl> {
   Digest commit(const CommitOptions& options);
 
   struct Draft {
-    StagedStamp stamp;
+    FileStamp stamp;
     std::string json;
     ManifestDraft manifest;
     std::uint64_t page_bytes = 0;
