@@ -81,11 +81,7 @@ ArrivingSnapshot::Impl::KnownPtr ArrivingSnapshot::Impl::known() const {
 void ArrivingSnapshot::Impl::resume() {
   const std::scoped_lock work_lock(work_mutex_);
   if (store.has_snapshot(digest)) {
-    auto manifest = std::make_shared<Known>();
-    manifest->json = store.manifest_bytes(digest);
-    manifest->manifest = parse_manifest(manifest->json, digest);
-    manifest->pages = manifest->manifest.effective_pages();
-    manifest->page_bytes = manifest->manifest.meta.page_bytes();
+    KnownPtr manifest = understand(store.manifest_bytes(digest));
     const std::scoped_lock lock(mutex_);
     known_ = std::move(manifest);
     is_sealed_ = true;
@@ -130,13 +126,18 @@ ArrivingSnapshot::Impl::KnownPtr ArrivingSnapshot::Impl::read_manifest(const std
   if (size_bytes > kMaxManifestBytes) {
     refuse(fmt::format("'{}' has {} bytes, a manifest at most {}", file->path(), size_bytes, kMaxManifestBytes));
   }
-  auto manifest = std::make_shared<Known>();
-  manifest->json.resize(size_bytes);
-  file->read(std::as_writable_bytes(std::span(manifest->json)));
-  const Digest found = sha256(as_bytes(manifest->json));
+  std::string json(size_bytes, '\0');
+  file->read(std::as_writable_bytes(std::span(json)));
+  const Digest found = sha256(as_bytes(json));
   if (found != digest) {
     refuse(fmt::format("'{}': expected SHA-256 {}, found {}", file->path(), digest.hex(), found.hex()));
   }
+  return understand(std::move(json));
+}
+
+ArrivingSnapshot::Impl::KnownPtr ArrivingSnapshot::Impl::understand(std::string json) const {
+  auto manifest = std::make_shared<Known>();
+  manifest->json = std::move(json);
   manifest->manifest = parse_manifest(manifest->json, digest);
   manifest->pages = manifest->manifest.effective_pages();
   manifest->page_bytes = manifest->manifest.meta.page_bytes();

@@ -56,7 +56,7 @@ void list_kind(const Directory& staging, const std::string& kind, std::vector<St
 std::optional<Directory> find_real_directory(const Directory& parent, const std::string& name) {
   const auto st = find_stat(parent, name);
   if (!st || !S_ISDIR(st->st_mode)) return std::nullopt;
-  return parent.find_directory(name);
+  return parent.find_real_directory(name);  // what is a link by now is an error
 }
 
 std::optional<StagingEntry> look_at_tree(const Directory& parent, const std::string& name) {
