@@ -44,16 +44,6 @@ void on_lookup(fuse_req_t req, fuse_ino_t parent_ino, const char* name) noexcept
   });
 }
 
-void on_forget(fuse_req_t req, fuse_ino_t ino, std::uint64_t lookups) noexcept {
-  file_system_of(req).inodes.forget(ino, lookups);
-  fuse_reply_none(req);
-}
-
-void on_forget_multi(fuse_req_t req, std::size_t count, fuse_forget_data* forgets) noexcept {
-  for (std::size_t i = 0; i < count; ++i) file_system_of(req).inodes.forget(forgets[i].ino, forgets[i].nlookup);
-  fuse_reply_none(req);
-}
-
 void on_getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* /*file*/) noexcept {
   answer(req, [&](FileSystem& fs) {
     const Node node = node_of(fs, ino);
@@ -75,29 +65,9 @@ void on_statfs(fuse_req_t req, fuse_ino_t /*ino*/) noexcept {
   answer(req, [&](FileSystem& fs) {
     struct statvfs space {};
     if (::statvfs(fs.store.path().c_str(), &space) != 0) throw Error::from_last_errno("statvfs");
-    space.f_flag |= ST_RDONLY;
+    if (!fs.writes.is_writable) space.f_flag |= ST_RDONLY;
     fuse_reply_statfs(req, &space);
   });
-}
-
-// The kernel refuses changes before they come here, as long as nobody remounts it to be writable.
-template <typename... Arguments>
-void refuse_change(fuse_req_t req, Arguments... /*unused*/) noexcept {
-  fuse_reply_err(req, EROFS);
-}
-
-void add_refusals(fuse_lowlevel_ops& ops) noexcept {
-  ops.setattr = refuse_change;
-  ops.mknod = refuse_change;
-  ops.mkdir = refuse_change;
-  ops.unlink = refuse_change;
-  ops.rmdir = refuse_change;
-  ops.symlink = refuse_change;
-  ops.rename = refuse_change;
-  ops.link = refuse_change;
-  ops.create = refuse_change;
-  ops.write = refuse_change;
-  ops.fallocate = refuse_change;
 }
 
 }  // namespace
@@ -106,15 +76,12 @@ fuse_lowlevel_ops operations() noexcept {
   fuse_lowlevel_ops ops{};
   ops.init = on_init;
   ops.lookup = on_lookup;
-  ops.forget = on_forget;
-  ops.forget_multi = on_forget_multi;
   ops.getattr = on_getattr;
   ops.readlink = on_readlink;
   ops.statfs = on_statfs;
   add_directory_operations(ops);
   add_file_operations(ops);
   add_status_operations(ops);
-  add_refusals(ops);
   add_staging_operations(ops);
   return ops;
 }

@@ -301,7 +301,7 @@ void after_flush(FileSystem& fs, const MirrorPlace& place) {
     const auto found = fs.writes.files.find(place);
     // tar makes an empty file first, and a symlink of it when it has unpacked everything.
     if (!view || (found && found->st_size == 0)) return;
-    const auto page = page_in_sequence(fs, *view, where);
+    const auto page = page_in_sequence(*view, where);
     if (!page) throw Error(Errc::malformed, where.path() + " is not in the snapshot's sequences");
     arrival->snapshot().check_copy(where.subdirectory, where.name, *page);
   } catch (const Error& error) {

@@ -91,7 +91,7 @@ void require_link(FileSystem& fs, const ArrivingPlace& where, std::string_view n
   ArrivingPlace wanted = where;
   wanted.name = name;
   if (!view || is_in_flight(wanted)) return;
-  const auto page = page_in_sequence(fs, *view, wanted);
+  const auto page = page_in_sequence(*view, wanted);
   if (page && target == "../../pages/" + page_file_name(*page)) return;
   fs.log.tell(fmt::format("{} of snapshot {} leads to '{}', not to where its manifest says", wanted.path(),
                           where.digest.hex(), target));
@@ -198,16 +198,20 @@ void on_symlink(fuse_req_t req, const char* target, fuse_ino_t parent_ino, const
   });
 }
 
+void link_real(FileSystem& fs, const MirrorPlace& from, const MirrorPlace& to) {
+  const UniqueFd from_directory = fs.writes.files.open_directory(parent_of(from));
+  const UniqueFd to_directory = fs.writes.files.open_directory(parent_of(to));
+  if (::linkat(from_directory.get(), from.names.back().c_str(), to_directory.get(), to.names.back().c_str(), 0) != 0) {
+    throw Error::from_last_errno(to.names.back());
+  }
+}
+
 // rsync -H makes pages of one content links of each other.
 void link_arriving(FileSystem& fs, fuse_req_t req, const std::optional<MirrorPlace>& from, const Node* sealed,
                    const MirrorInodePtr& parent, const MirrorPlace& place, const char* name) {
   const ArrivingPlace where = arriving_place(place);
   if (from && fs.writes.files.find(*from)) {
-    const UniqueFd from_directory = fs.writes.files.open_directory(parent_of(*from));
-    const UniqueFd directory = fs.writes.files.open_directory(parent_of(place));
-    if (::linkat(from_directory.get(), from->names.back().c_str(), directory.get(), name, 0) != 0) {
-      throw Error::from_last_errno(name);
-    }
+    link_real(fs, *from, place);
     after_flush(fs, place);
   } else {
     const auto source = sealed != nullptr ? std::optional(*sealed) : from ? apparition(fs, *from) : std::nullopt;
@@ -236,11 +240,7 @@ void on_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent_ino, const char* 
       return link_arriving(fs, req, from, sealed ? &*sealed : nullptr, parent, place, name);
     }
     if (!from || from->area != place.area) refuse(EXDEV, name);
-    const UniqueFd from_directory = fs.writes.files.open_directory(parent_of(*from));
-    const UniqueFd directory = fs.writes.files.open_directory(parent_of(place));
-    if (::linkat(from_directory.get(), from->names.back().c_str(), directory.get(), name, 0) != 0) {
-      throw Error::from_last_errno(name);
-    }
+    link_real(fs, *from, place);
     after_close(fs, place);
     const auto made = fs.writes.files.find(place);
     if (!made) refuse(ENOENT, name);
@@ -349,11 +349,10 @@ void add_staging_name_operations(fuse_lowlevel_ops& ops) noexcept {
   ops.mknod = on_mknod;
 }
 
-std::optional<PageIndex> page_in_sequence(FileSystem& fs, const SnapshotView& view, const ArrivingPlace& where) {
+std::optional<PageIndex> page_in_sequence(const SnapshotView& view, const ArrivingPlace& where) {
   constexpr std::string_view kSeqs = "seqs/";
   const auto row = view.find_seq(std::string_view(where.subdirectory).substr(kSeqs.size()));
   const auto position = parse_page_file_name(where.name);
-  static_cast<void>(fs);
   if (!row || !position) return std::nullopt;
   const auto& pages = view.seqs()[*row].page_ixs;
   if (position->value >= pages.size()) return std::nullopt;

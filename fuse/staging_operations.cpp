@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -187,15 +186,6 @@ void on_readlink(fuse_req_t req, fuse_ino_t ino) noexcept {
   });
 }
 
-void on_statfs(fuse_req_t req, fuse_ino_t ino) noexcept {
-  if (!file_system_of(req).writes.is_writable) return sealed_operations().statfs(req, ino);
-  answer(req, [&](FileSystem& fs) {
-    struct statvfs space {};
-    if (::statvfs(fs.store.path().c_str(), &space) != 0) throw Error::from_last_errno("statvfs");
-    fuse_reply_statfs(req, &space);
-  });
-}
-
 constexpr std::string_view kErrorAttribute = "user.pfcache.error";
 
 // Why a snapshot was not committed, or what of one that arrives didn't match.
@@ -255,7 +245,6 @@ void add_staging_operations(fuse_lowlevel_ops& ops) noexcept {
   ops.getattr = on_getattr;
   ops.setattr = on_setattr;
   ops.readlink = on_readlink;
-  ops.statfs = on_statfs;
   ops.getxattr = on_getxattr;
   ops.listxattr = on_listxattr;
   add_staging_directory_operations(ops);

@@ -64,8 +64,7 @@ void add_staging_directory_operations(fuse_lowlevel_ops& ops) noexcept;
 void copy_content(FileSystem& fs, const std::optional<Node>& node, const MirrorPlace& place);
 
 /// The page that a sequence has at a position; nothing when `where` is none.
-[[nodiscard]] std::optional<PageIndex> page_in_sequence(FileSystem& fs, const SnapshotView& view,
-                                                        const ArrivingPlace& where);
+[[nodiscard]] std::optional<PageIndex> page_in_sequence(const SnapshotView& view, const ArrivingPlace& where);
 
 /// The operations for contents, which take what is not for this part.
 [[nodiscard]] const fuse_lowlevel_ops& sealed_operations() noexcept;
