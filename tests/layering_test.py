@@ -20,7 +20,8 @@ USES = {
 }
 # The room whose sources stand behind each public header.
 PUBLIC = {
-    "duration": "base", "error": "base", "json_writer": "base", "mount_status": "base", "unique_fd": "base", "version": "base",
+    "duration": "base", "error": "base", "json_writer": "base", "mount_status": "base", "near_word": "base",
+    "size": "base", "unique_fd": "base", "version": "base",
     "digest": "hash", "sha256": "hash",
     "blob_store": "cas", "fs_blob_store": "cas", "mem_blob_store": "cas",
     "capture": "snapshot", "catalog": "snapshot", "inspect": "snapshot", "manifest": "snapshot",

@@ -2,42 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
 #include <limits>
 
 #include "pfcache/catalog.hpp"
 #include "pfcache/duration.hpp"
 #include "pfcache/error.hpp"
+#include "pfcache/size.hpp"
 
 namespace pfcache::cli {
 namespace {
 
 [[noreturn]] void refuse(std::string_view argument, std::string_view expected, std::string_view found) {
   throw Error(Errc::invalid_argument, fmt::format("{}: expected {}, found '{}'", argument, expected, found));
-}
-
-struct Unit {
-  std::string_view name;
-  unsigned shift;
-};
-constexpr std::array<Unit, 11> kUnits = {{{"", 0},
-                                          {"B", 0},
-                                          {"K", 10},
-                                          {"KiB", 10},
-                                          {"M", 20},
-                                          {"MiB", 20},
-                                          {"G", 30},
-                                          {"GiB", 30},
-                                          {"T", 40},
-                                          {"TiB", 40},
-                                          {"PiB", 50}}};
-
-std::optional<unsigned> shift_of(std::string_view unit) noexcept {
-  for (const Unit& known : kUnits) {
-    if (known.name == unit) return known.shift;
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -61,13 +38,9 @@ unsigned parse_threads(std::string_view text) {
 }
 
 std::uint64_t parse_size(std::string_view argument, std::string_view text) {
-  std::uint64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  const auto shift = shift_of({stop, static_cast<std::size_t>(end - stop)});
-  const bool fits = shift && value <= (std::numeric_limits<std::uint64_t>::max() >> *shift);
-  if (error != std::errc{} || !fits) refuse(argument, "a size such as 4096, 512M or 4GiB", text);
-  return value << *shift;
+  const auto size = pfcache::parse_size(text);
+  if (!size) refuse(argument, "a size such as 4096, 512M or 4GiB", text);
+  return *size;
 }
 
 double parse_f64(std::string_view argument, std::string_view text) {

@@ -1,0 +1,19 @@
+// What a word that isn't known was probably meant to be. Functions without state, for any thread.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#pragma GCC visibility push(default)
+namespace pfcache {
+
+/// Words longer than this are like none.
+inline constexpr std::size_t kMaxNearWordChars = 64;
+
+/// The first of those of `words` that are nearest to `text`, counted in characters to add, leave out, replace, or swap
+/// with their neighbour; nothing when even that takes more of them than one and than a third of `text`.
+[[nodiscard]] std::optional<std::string_view> near_word(std::string_view text, std::span<const std::string_view> words);
+
+}  // namespace pfcache
+#pragma GCC visibility pop
