@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "pfcache/digest.hpp"
@@ -29,6 +30,9 @@ enum class Encoding {
   planes2,  ///< `.zp2`: byte planes of elements of 2 bytes, each a zstd frame or stored
   planes4,  ///< `.zp4`: the same for elements of 4 bytes
 };
+
+/// `raw`, `zstd`, `planes2` or `planes4`.
+[[nodiscard]] std::string_view name_of(Encoding encoding) noexcept;
 
 /// What a blob's bytes are, for the choice of an encoding. It changes neither the digest nor what is given back.
 struct BlobHint {

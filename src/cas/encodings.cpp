@@ -108,10 +108,10 @@ std::vector<std::byte> decode_planes(const StoredFile& file, std::uint64_t limit
 }
 
 constexpr std::array kCodecs = {
-    Codec{Encoding::raw, ".raw", encode_raw, decode_raw_into, decode_raw},
-    Codec{Encoding::planes2, ".zp2", encode_planes<2>, decode_planes_into<2>, decode_planes<2>},
-    Codec{Encoding::planes4, ".zp4", encode_planes<4>, decode_planes_into<4>, decode_planes<4>},
-    Codec{Encoding::zstd, ".zst", encode_zstd, decode_zstd_into, decode_zstd},
+    Codec{Encoding::raw, "raw", ".raw", encode_raw, decode_raw_into, decode_raw},
+    Codec{Encoding::planes2, "planes2", ".zp2", encode_planes<2>, decode_planes_into<2>, decode_planes<2>},
+    Codec{Encoding::planes4, "planes4", ".zp4", encode_planes<4>, decode_planes_into<4>, decode_planes<4>},
+    Codec{Encoding::zstd, "zstd", ".zst", encode_zstd, decode_zstd_into, decode_zstd},
 };
 
 // Raw can be mapped and costs nothing to read: worth 3 % of space.
@@ -170,6 +170,8 @@ std::span<const Codec> codecs() noexcept { return kCodecs; }
 const Codec& codec_of(Encoding encoding) noexcept {
   return *std::find_if(kCodecs.begin(), kCodecs.end(), [=](const Codec& codec) { return codec.encoding == encoding; });
 }
+
+std::string_view name_of(Encoding encoding) noexcept { return codec_of(encoding).name; }
 
 EncodedBlob encode_blob(std::span<const std::byte> plain, EncodingPolicy policy, const BlobHint& hint) {
   switch (policy) {

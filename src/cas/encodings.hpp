@@ -49,6 +49,7 @@ class EncodedBlob {
 
 struct Codec {
   Encoding encoding;
+  std::string_view name;    ///< for people and programs
   std::string_view suffix;  ///< of the file's name, with its dot
   EncodedBlob (*encode)(std::span<const std::byte> plain, EncodingPolicy policy);
 

@@ -196,6 +196,13 @@ TEST_CASE_TEMPLATE("get gives a blob of exactly the limit and refuses one above 
   }
 }
 
+TEST_CASE("each encoding has a name") {
+  CHECK(name_of(Encoding::raw) == "raw");
+  CHECK(name_of(Encoding::zstd) == "zstd");
+  CHECK(name_of(Encoding::planes2) == "planes2");
+  CHECK(name_of(Encoding::planes4) == "planes4");
+}
+
 TEST_CASE_TEMPLATE("for_each visits each blob once, and physical_bytes is their sum", Fixture, InMemory,
                    OnDiskAutomatic, OnDiskZstd19, OnDiskRaw) {
   Fixture fixture;
