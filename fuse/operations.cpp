@@ -82,6 +82,7 @@ fuse_lowlevel_ops operations() noexcept {
   add_directory_operations(ops);
   add_file_operations(ops);
   add_status_operations(ops);
+  add_xattr_operations(ops);
   add_staging_operations(ops);
   return ops;
 }

@@ -1,10 +1,15 @@
 // The filesystem as libfuse calls it.
 #pragma once
 
+#include <cstddef>
 #include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "fuse/attributes.hpp"
+#include "fuse/content_xattrs.hpp"
 #include "fuse/contents.hpp"
 #include "fuse/fuse_api.hpp"
 #include "fuse/hot_store.hpp"
@@ -38,6 +43,7 @@ struct FileSystem {
         hot(parts.store.blobs(), parts.hot_backing, hot_limits, parts.log),
         contents(hot, parts.log),
         read_ahead(hot),
+        content_xattrs(parts.store),
         passthrough(std::move(passthrough_setup), parts.log),
         writes(parts.store, parts.is_writable) {}
 
@@ -49,6 +55,7 @@ struct FileSystem {
   HotStore hot;
   Contents contents;
   ReadAhead read_ahead;
+  ContentXattrs content_xattrs;
   OpenFiles open_files;
   ScratchPool scratch;  // for answers to reads
   Passthrough passthrough;
@@ -59,10 +66,11 @@ struct FileSystem {
 /// The callbacks, for fuse_session_new().
 [[nodiscard]] fuse_lowlevel_ops operations() noexcept;
 
-/// The parts of them that list directories and that read files, in files of their own.
+/// The parts of them, in files of their own.
 void add_directory_operations(fuse_lowlevel_ops& ops) noexcept;
 void add_file_operations(fuse_lowlevel_ops& ops) noexcept;
 void add_status_operations(fuse_lowlevel_ops& ops) noexcept;
+void add_xattr_operations(fuse_lowlevel_ops& ops) noexcept;
 
 [[nodiscard]] FileSystem& file_system_of(fuse_req_t req) noexcept;
 
@@ -86,6 +94,12 @@ void answer(fuse_req_t req, Body&& body) noexcept {
 
 /// A node as an answer that names it. Its lookup is counted: it is to be forgotten when the answer can't be sent.
 [[nodiscard]] fuse_entry_param remembered_entry(FileSystem& fs, const Node& node);
+
+/// Answers getxattr and listxattr for a caller who has room for `size` bytes, or asks with 0 how many there are.
+void reply_text(fuse_req_t req, std::string_view text, std::size_t size) noexcept;
+
+/// As reply_text(); ENODATA when there is no such attribute.
+void reply_xattr(fuse_req_t req, const std::optional<std::string>& text, std::size_t size) noexcept;
 
 /// For how many seconds the kernel may go without asking for a node's attributes again.
 [[nodiscard]] double attributes_timeout(NodeKind kind) noexcept;

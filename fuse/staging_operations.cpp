@@ -188,42 +188,30 @@ void on_readlink(fuse_req_t req, fuse_ino_t ino) noexcept {
 
 constexpr std::string_view kErrorAttribute = "user.pfcache.error";
 
-// Why a snapshot was not committed, or what of one that arrives didn't match.
-std::string error_of(FileSystem& fs, fuse_ino_t ino) {
-  if (!is_mirror_id(ino)) return "";
+// Why a snapshot was not committed, or what of one that arrives didn't match; nothing when all is well.
+std::optional<std::string> error_of(FileSystem& fs, fuse_ino_t ino) {
   const auto place = fs.writes.inodes.place_of(mirror_of(fs, ino));
-  if (!place || place->depth() != 1) return "";
+  if (!place || place->depth() != 1) return std::nullopt;
+  std::string text;
   if (place->area == MirrorArea::fresh) {
-    const auto staged = fs.writes.staging.find_new(place->names[0]);
-    return staged ? staged->error() : "";
+    if (const auto staged = fs.writes.staging.find_new(place->names[0])) text = staged->error();
+  } else if (const ArrivalPtr arrival = fs.writes.arrivals.find_known(arriving_place(*place).digest)) {
+    text = arrival->snapshot().error();
   }
-  const ArrivalPtr arrival = fs.writes.arrivals.find_known(arriving_place(*place).digest);
-  return arrival ? arrival->snapshot().error() : "";
-}
-
-void reply_text(fuse_req_t req, std::string_view text, std::size_t size) {
-  if (size == 0) {
-    fuse_reply_xattr(req, text.size());
-  } else if (size < text.size()) {
-    fuse_reply_err(req, ERANGE);
-  } else {
-    fuse_reply_buf(req, text.data(), text.size());
-  }
+  return text.empty() ? std::nullopt : std::optional(text);
 }
 
 void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char* name, std::size_t size) noexcept {
-  answer(req, [&](FileSystem& fs) {
-    const std::string text = name == kErrorAttribute ? error_of(fs, ino) : "";
-    // Not thrown: `ls -l` asks each file for attributes that none has.
-    if (text.empty()) return static_cast<void>(fuse_reply_err(req, ENODATA));
-    reply_text(req, text, size);
-  });
+  if (!is_mirror_id(ino)) return sealed_operations().getxattr(req, ino, name, size);
+  answer(req,
+         [&](FileSystem& fs) { reply_xattr(req, name == kErrorAttribute ? error_of(fs, ino) : std::nullopt, size); });
 }
 
 void on_listxattr(fuse_req_t req, fuse_ino_t ino, std::size_t size) noexcept {
+  if (!is_mirror_id(ino)) return sealed_operations().listxattr(req, ino, size);
   answer(req, [&](FileSystem& fs) {
     const std::string name = std::string(kErrorAttribute) + '\0';
-    reply_text(req, error_of(fs, ino).empty() ? "" : name, size);
+    reply_text(req, error_of(fs, ino) ? name : "", size);
   });
 }
 

@@ -16,7 +16,8 @@ from manual import (OPTION, SOURCES, help_of, literals, options_in, plain, refer
 # Pages of others that ours refer to, which a machine without their packages need not have.
 OTHERS = {("mount", "8"), ("umount", "8"), ("fstab", "5"), ("syslog", "3"), ("flock", "2"), ("open", "2"), ("read", "2"),
           ("memfd_create", "2"), ("du", "1"), ("df", "1"), ("ls", "1"), ("tar", "1"), ("rsync", "1"),
-          ("pkg-config", "1"), ("mmap", "2"), ("ioctl", "2"), ("fcntl", "2"), ("fsync", "2"), ("cp", "1"), ("mv", "1")}
+          ("pkg-config", "1"), ("mmap", "2"), ("ioctl", "2"), ("fcntl", "2"), ("fsync", "2"), ("cp", "1"), ("mv", "1"),
+          ("getfattr", "1")}
 
 
 def needs(program):
@@ -277,6 +278,14 @@ def test_the_session_with_a_mount_is_true(mount, tmp_path):
     finally:
         for directory in ("mnt", "mnt2"):
             subprocess.run(["umount", "-q", str(tmp_path / directory)], check=False)
+
+
+def test_extended_attributes_are_those_that_the_mount_knows():
+    table = re.search(r"kAttributes\[\] = \{(.*?)\n\};", (REPO / "fuse" / "content_xattrs.cpp").read_text(), flags=re.S).group(1)
+    known = {f"user.pfcache.{name}" for name in re.findall(r'\{"(\w+)"', table)} | {"user.pfcache.error"}
+    documented = {name for term in terms(section("mount.pfcache.8", "EXTENDED ATTRIBUTES")) for name in plain(term).split(", ")}
+    assert len(known) == 7 and documented == known
+    assert f"than {value_in_sources('kMaxPages')} pages" in section("mount.pfcache.8", "EXTENDED ATTRIBUTES")
 
 
 # --- pfcache(7) -------------------------------------------------------------------------------------------------------
