@@ -27,6 +27,10 @@ UniqueFd open_beneath(int directory, const std::string& path, int flags, mode_t 
   }
 }
 
+bool is_one_file(const std::optional<struct stat>& a, const std::optional<struct stat>& b) {
+  return a && b && a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
 }  // namespace
 
 MirrorPlace parent_of(const MirrorPlace& place) {
@@ -72,6 +76,30 @@ UniqueFd MirrorFiles::open_file(const MirrorPlace& place, int flags) const {
   UniqueFd fd = open_beneath(store_.get(), place.path(), flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, kFileMode);
   if (!fd) throw Error::from_last_errno(place.path());
   return fd;
+}
+
+bool MirrorFiles::rename(const MirrorPlace& from, const MirrorPlace& to, unsigned flags) const {
+  const bool stays = is_one_file(find(from), find(to));
+  const UniqueFd from_directory = open_directory(parent_of(from));
+  const UniqueFd to_directory = open_directory(parent_of(to));
+  if (::syscall(SYS_renameat2, from_directory.get(), from.names.back().c_str(), to_directory.get(),
+                to.names.back().c_str(), flags) != 0) {
+    throw Error::from_last_errno(to.path());
+  }
+  return !stays;
+}
+
+void MirrorFiles::link(const MirrorPlace& from, const MirrorPlace& to) const {
+  const UniqueFd from_directory = open_directory(parent_of(from));
+  const UniqueFd to_directory = open_directory(parent_of(to));
+  if (::linkat(from_directory.get(), from.names.back().c_str(), to_directory.get(), to.names.back().c_str(), 0) != 0) {
+    throw Error::from_last_errno(to.path());
+  }
+}
+
+void MirrorFiles::remove(const MirrorPlace& place, int flags) const {
+  const UniqueFd directory = open_directory(parent_of(place));
+  if (::unlinkat(directory.get(), place.names.back().c_str(), flags) != 0) throw Error::from_last_errno(place.path());
 }
 
 }  // namespace pfcache::fuse

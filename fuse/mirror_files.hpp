@@ -30,6 +30,15 @@ class MirrorFiles {
   /// A regular file. `flags` as open(2)'s; a symlink is ELOOP.
   [[nodiscard]] UniqueFd open_file(const MirrorPlace& place, int flags) const;
 
+  /// renameat2(2). False when both are names of one file, which then both stay.
+  [[nodiscard]] bool rename(const MirrorPlace& from, const MirrorPlace& to, unsigned flags) const;
+
+  /// linkat(2).
+  void link(const MirrorPlace& from, const MirrorPlace& to) const;
+
+  /// unlinkat(2).
+  void remove(const MirrorPlace& place, int flags) const;
+
  private:
   UniqueFd store_;
 };

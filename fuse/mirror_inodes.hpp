@@ -29,6 +29,8 @@ enum class MirrorArea : std::uint8_t {
   arriving,  ///< STORE/staging/snap at /snap, for snapshots that are not sealed
 };
 
+inline constexpr std::size_t kMirrorAreas = 2;
+
 /// Where an inode is: an area and the names from its root on.
 struct MirrorPlace {
   MirrorArea area = MirrorArea::fresh;
@@ -37,7 +39,8 @@ struct MirrorPlace {
   [[nodiscard]] std::size_t depth() const noexcept { return names.size(); }
   [[nodiscard]] MirrorPlace child(std::string_view name) const;
 
-  /// Names between the snapshot's and the last, joined: `pages` of foo/pages/0001. REQUIRES: depth() ≥ 2.
+  /// Names between the first, that of a snapshot, and the last, joined: `pages` of foo/pages/0001. REQUIRES: depth()
+  /// ≥ 2.
   [[nodiscard]] std::string subdirectory() const;
   [[nodiscard]] std::string path() const;  ///< below the store
 };

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <vector>
 
 #include "fuse/staging_operations.hpp"
@@ -18,16 +17,10 @@
 namespace pfcache::fuse {
 namespace {
 
-struct Entry {
-  std::string name;
-  std::uint64_t id = 0;
-  mode_t type = 0;
-};
-
 struct Listing {
   std::mutex mutex;
   bool is_read = false;  // guarded by mutex, as the next
-  std::vector<Entry> entries;
+  std::vector<AreaEntry> entries;
 };
 
 Listing& listing_of(const fuse_file_info& file) {
@@ -36,14 +29,11 @@ Listing& listing_of(const fuse_file_info& file) {
 
 bool is_ours(fuse_ino_t ino) { return is_mirror_id(ino) || ino == kRootId; }
 
-// A number says something only about an inode that is looked up; here none is.
-constexpr std::uint64_t kUnknownId = 0xFFFFFFFF;
-
-std::vector<Entry> real_entries(UniqueFd fd) {
+std::vector<AreaEntry> real_entries(UniqueFd fd) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(fd.get()), &::closedir);
   if (!directory) throw Error::from_last_errno("readdir");
   static_cast<void>(fd.release());
-  std::vector<Entry> entries;
+  std::vector<AreaEntry> entries;
   while (const dirent* entry = ::readdir(directory.get())) {  // NOLINT(concurrency-mt-unsafe): the stream is our own
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
@@ -52,41 +42,23 @@ std::vector<Entry> real_entries(UniqueFd fd) {
   return entries;
 }
 
-// Pages that appear by themselves, beside files that are there.
-void add_apparitions(FileSystem& fs, const MirrorPlace& place, std::vector<Entry>& entries) {
-  const ArrivingPlace where = arriving_place(place);
-  const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
-  const SnapshotPtr view = arrival ? arrival->view() : nullptr;
-  if (!view) return;
-  std::optional<Node> node = Node{NodeKind::snapshot, 0, view, nullptr};
-  for (std::size_t i = 1; i < place.depth() && node; ++i) node = fs.tree.find_child(*node, place.names[i]);
-  if (!node || file_type_of(node->kind) != S_IFDIR) return;
-  std::set<std::string> present;
-  for (const Entry& entry : entries) present.insert(entry.name);
-  for (std::uint64_t i = 0; i < child_count(*node); ++i) {
-    Child child = child_at(*node, i);
-    if (present.contains(child.name) || !apparition(fs, place.child(child.name))) continue;
-    entries.push_back({std::move(child.name), content_id(child.node), file_type_of(child.node.kind)});
-  }
-}
-
-std::vector<Entry> list_mirror(FileSystem& fs, fuse_ino_t ino) {
+std::vector<AreaEntry> list_mirror(FileSystem& fs, fuse_ino_t ino) {
   if (ino == kRootId) return {{"snap", kCatalogId, S_IFDIR}, {"new", kNewId, S_IFDIR}};
   const MirrorPlace place = place_of(fs, mirror_of(fs, ino));
-  std::vector<Entry> entries;
+  std::vector<AreaEntry> entries;
   if (fs.writes.files.find(place)) entries = real_entries(fs.writes.files.open_directory(place));
-  if (place.area == MirrorArea::arriving) add_apparitions(fs, place, entries);
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  area_of(fs, place).add_apparitions(fs, place, entries);
+  std::sort(entries.begin(), entries.end(), [](const AreaEntry& a, const AreaEntry& b) { return a.name < b.name; });
   entries.insert(entries.begin(), {{".", ino, S_IFDIR}, {"..", kUnknownId, S_IFDIR}});
   return entries;
 }
 
 // Adds entries from `offset` on until the reply is full; how much of it they take.
-std::size_t fill(fuse_req_t req, const std::vector<Entry>& entries, std::size_t offset, bool is_plus,
+std::size_t fill(fuse_req_t req, const std::vector<AreaEntry>& entries, std::size_t offset, bool is_plus,
                  std::vector<char>& reply) {
   std::size_t used = 0;
   for (std::size_t i = offset; i < entries.size(); ++i) {
-    const Entry& entry = entries[i];
+    const AreaEntry& entry = entries[i];
     fuse_entry_param unnamed{};  // without a number: not looked up
     unnamed.attr.st_ino = entry.id;
     unnamed.attr.st_mode = entry.type;
@@ -149,13 +121,7 @@ void sync_directory(FileSystem& fs, const MirrorPlace& place) {
     const UniqueFd directory = fs.writes.files.open_directory(place);
     if (::fsync(directory.get()) != 0) throw Error::from_last_errno("fsync");
   }
-  if (place.depth() == 0 || !fs.writes.is_writable) return;
-  if (place.area == MirrorArea::fresh) {
-    write_back_mappings(fs, place.names[0]);
-    if (const auto staged = fs.writes.staging.find_new(place.names[0])) staged->sync();
-  } else if (const auto arrival = fs.writes.arrivals.find_known(arriving_place(place).digest)) {
-    arrival->snapshot().sync();
-  }
+  area_of(fs, place).sync(fs, place);
 }
 
 void on_fsyncdir(fuse_req_t req, fuse_ino_t ino, int /*is_data_only*/, fuse_file_info* /*file*/) noexcept {

@@ -10,10 +10,9 @@
 #include <cerrno>
 #include <memory>
 
-#include "fuse/file_bytes.hpp"
+#include "fuse/arriving_area.hpp"
 #include "fuse/staging_operations.hpp"
 #include "pfcache/error.hpp"
-#include "pfcache/page_files.hpp"
 
 namespace pfcache::fuse {
 namespace {
@@ -22,8 +21,8 @@ namespace {
 struct Handle {
   MirrorInodePtr inode;
   bool writes = false;
-  HotFilePtr apparition;  // read only: there was no real file
-  ArrivalPtr arrival;     // that is written
+  ApparitionPtr apparition;  // read only: there was no real file
+  ArrivalPtr arrival;        // that is written
 };
 
 Handle& handle_of(const fuse_file_info& file) {
@@ -90,7 +89,7 @@ void close_handle(FileSystem& fs, std::unique_ptr<Handle> handle) noexcept {
   const bool was_written = take_open_back(fs, *handle->inode);
   if (!was_written) return;
   try {
-    if (const auto place = fs.writes.inodes.place_of(handle->inode)) after_close(fs, *place);
+    if (const auto place = fs.writes.inodes.place_of(handle->inode)) area_of(fs, *place).after_close(fs, *place);
   } catch (...) {
     // What was to be done ahead is done later, and the error then told.
     static_cast<void>(errno_of_current_exception(fs.log));
@@ -99,14 +98,13 @@ void close_handle(FileSystem& fs, std::unique_ptr<Handle> handle) noexcept {
 
 // Cached, by which a file that comes to be there can't be open by passthrough meanwhile. False when one is.
 bool open_apparition(FileSystem& fs, fuse_req_t req, fuse_file_info* file, std::unique_ptr<Handle>& handle,
-                     const Node& node) {
-  HotFilePtr bytes = fs.contents.get(node);
+                     ApparitionPtr apparition) {
   {
     const std::scoped_lock lock(handle->inode->open.mutex);
     if (handle->inode->open.opens > 0) return false;
     ++handle->inode->open.apparitions;
   }
-  handle->apparition = std::move(bytes);
+  handle->apparition = std::move(apparition);
   set_up(*file, handle);
   const int sent = fuse_reply_open(req, file);
   Handle* const opened = handle.release();
@@ -120,13 +118,13 @@ void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info*
   if (handle->writes) fs.writes.require_writable();
   const auto place = fs.writes.inodes.place_of(handle->inode);
   if (place && !handle->writes && !fs.writes.files.find(*place)) {
-    const auto node = apparition(fs, *place);
-    if (node && open_apparition(fs, req, file, handle, *node)) return;
+    auto apparition = area_of(fs, *place).open_apparition(fs, *place);
+    if (apparition && open_apparition(fs, req, file, handle, std::move(apparition))) return;
   }
   const bool truncates = (file->flags & O_TRUNC) != 0;
   const int backing_id = add_open(fs, *handle->inode, handle->writes, [&] {
     if (!place) throw Error::from_errno(ENOENT, "open");
-    if (handle->writes && !fs.writes.files.find(*place)) materialize(fs, handle->inode, !truncates);
+    if (handle->writes && !fs.writes.files.find(*place)) area_of(fs, *place).materialize(fs, *place, !truncates);
     return fs.writes.files.open_file(*place, fs.writes.is_writable ? O_RDWR : O_RDONLY);
   });
   MirrorInode& inode = *handle->inode;
@@ -166,13 +164,13 @@ void on_create(fuse_req_t req, fuse_ino_t parent_ino, const char* name, mode_t /
     if (parent_ino == kRootId || parent_ino == kCatalogId) throw Error::from_errno(EPERM, name);
     const MirrorInodePtr parent = writable_directory(fs, req, parent_ino);
     const MirrorPlace place = place_of(fs, parent).child(name);
-    require_makeable(place, S_IFREG);
+    area_of(fs, place).require_makeable(place, S_IFREG);
     constexpr int kKept = O_EXCL | O_TRUNC;
     UniqueFd made = fs.writes.files.open_file(place, O_RDWR | O_CREAT | (file->flags & kKept));
     auto handle =
         std::make_unique<Handle>(Handle{fs.writes.inodes.child(parent, name, S_IFREG), true, nullptr, nullptr});
     const int backing_id = add_open(fs, *handle->inode, true, [&] { return std::move(made); });
-    note_made(fs, place);
+    area_of(fs, place).note_made(fs, place);
     note_copier(fs, req, place, file->flags);
     fuse_entry_param entry{};
     try {
@@ -202,10 +200,10 @@ fuse_bufvec bytes_of_file(int fd, std::size_t size, off_t offset) {
   return bytes;
 }
 
-void read_apparition(FileSystem& fs, fuse_req_t req, const HotFile& hot, std::size_t size, off_t offset) {
-  const std::uint64_t start = std::min(static_cast<std::uint64_t>(offset), hot.size_bytes());
-  fs.scratch.with(std::min<std::uint64_t>(size, hot.size_bytes() - start), [&](std::span<std::byte> bytes) {
-    if (!read_at(hot.fd(), start, bytes)) throw Error::from_errno(EIO, "a hot file is too short");
+void read_apparition(FileSystem& fs, fuse_req_t req, const Apparition& from, std::size_t size, off_t offset) {
+  const std::uint64_t start = std::min(static_cast<std::uint64_t>(offset), from.size_bytes());
+  fs.scratch.with(std::min<std::uint64_t>(size, from.size_bytes() - start), [&](std::span<std::byte> bytes) {
+    from.read(start, bytes);
     return fuse_reply_buf(req, reinterpret_cast<const char*>(bytes.data()), bytes.size());
   });
 }
@@ -237,7 +235,7 @@ void on_flush(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
   answer(req, [&](FileSystem& fs) {
     if (is_mirror_id(ino) && handle_of(*file).writes) {
       const auto place = fs.writes.inodes.place_of(handle_of(*file).inode);
-      if (place) after_flush(fs, *place);
+      if (place) area_of(fs, *place).after_flush(fs, *place);
     }
     fuse_reply_err(req, 0);
   });
@@ -280,74 +278,6 @@ void add_staging_file_operations(fuse_lowlevel_ops& ops) noexcept {
   ops.release = on_release;
   ops.fsync = on_fsync;
   ops.fallocate = on_fallocate;
-}
-
-void note_made(FileSystem& fs, const MirrorPlace& place) {
-  if (place.area != MirrorArea::arriving) return;
-  const ArrivingPlace where = arriving_place(place);
-  if (const auto arrival = fs.writes.arrivals.find_known(where.digest)) arrival->note_made(where.path());
-}
-
-void after_flush(FileSystem& fs, const MirrorPlace& place) {
-  if (place.area != MirrorArea::arriving || place.depth() < 2) return;
-  const ArrivingPlace where = arriving_place(place);
-  const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
-  if (!arrival || is_in_flight(where)) return;
-  try {
-    if (!where.subdirectory.starts_with("seqs/")) {
-      return arrival->snapshot().take(where.subdirectory, where.name, where.name);
-    }
-    const SnapshotPtr view = arrival->view();
-    const auto found = fs.writes.files.find(place);
-    // tar makes an empty file first, and a symlink of it when it has unpacked everything.
-    if (!view || (found && found->st_size == 0)) return;
-    const auto page = page_in_sequence(*view, where);
-    if (!page) throw Error(Errc::malformed, where.path() + " is not in the snapshot's sequences");
-    arrival->snapshot().check_copy(where.subdirectory, where.name, *page);
-  } catch (const Error& error) {
-    fs.log.tell(error.what());
-    throw;
-  }
-}
-
-void after_close(FileSystem& fs, const MirrorPlace& place) {
-  if (place.area != MirrorArea::fresh || place.depth() < 2) return;
-  if (const auto staged = fs.writes.staging.find_new(place.names[0])) {
-    staged->note_closed(place.subdirectory(), place.names.back());
-  }
-}
-
-// By passthrough a mapping is one of the real file, and nothing is to be done. Otherwise its pages are the mount's, and
-// the kernel writes those that are dirty before it lets go of them.
-void write_back_mappings(FileSystem& fs, std::string_view name) {
-  for (const MirrorInodePtr& inode : fs.writes.inodes.all()) {
-    {
-      const std::scoped_lock lock(inode->open.mutex);
-      if (inode->open.opens == 0 || !inode->open.is_written || inode->open.backing_id > 0) continue;
-    }
-    const auto place = fs.writes.inodes.place_of(inode);
-    if (!place || place->area != MirrorArea::fresh || place->names[0] != name) continue;
-    fuse_lowlevel_notify_inval_inode(fs.session, inode->id, 0, 0);
-  }
-}
-
-void copy_content(FileSystem& fs, const std::optional<Node>& node, const MirrorPlace& place) {
-  if (!node || file_type_of(node->kind) != S_IFREG) throw Error::from_errno(ENOENT, place.path());
-  const HotFilePtr hot = fs.contents.get(*node);
-  const UniqueFd fd = fs.writes.files.open_file(place, O_RDWR | O_CREAT);
-  fs.scratch.with(hot->size_bytes(), [&](std::span<std::byte> bytes) {
-    if (!read_at(hot->fd(), 0, bytes)) throw Error::from_errno(EIO, place.path());
-    write_all(fd.get(), bytes);
-  });
-}
-
-void materialize(FileSystem& fs, const MirrorInodePtr& inode, bool with_bytes) {
-  const MirrorPlace place = place_of(fs, inode);
-  const auto node = apparition(fs, place);
-  if (!node || file_type_of(node->kind) != S_IFREG) throw Error::from_errno(ENOENT, place.path());
-  static_cast<void>(fs.writes.files.make_directory(parent_of(place)));
-  if (with_bytes) return copy_content(fs, node, place);
-  static_cast<void>(fs.writes.files.open_file(place, O_RDWR | O_CREAT));
 }
 
 }  // namespace pfcache::fuse

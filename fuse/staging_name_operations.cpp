@@ -2,12 +2,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
+#include "fuse/arriving_area.hpp"
+#include "fuse/fresh_area.hpp"
 #include "fuse/staging_operations.hpp"
 #include "pfcache/catalog.hpp"
 #include "pfcache/error.hpp"
@@ -81,8 +81,6 @@ void commit(FileSystem& fs, const MirrorInodePtr& from, const char* name, const 
 
 // --- directories that mirror real ones -------------------------------------------------------------------------------
 
-bool is_link_name(const ArrivingPlace& where) { return where.subdirectory.starts_with("seqs/"); }
-
 // The text that the symlink of a sequence must have; nothing before the manifest has come.
 void require_link(FileSystem& fs, const ArrivingPlace& where, std::string_view name, std::string_view target) {
   if (!is_link_name(where)) refuse(EINVAL, "a symlink belongs into seqs/<id>/");
@@ -108,27 +106,13 @@ void on_mkdir(fuse_req_t req, fuse_ino_t parent_ino, const char* name, mode_t /*
     }
     const MirrorInodePtr parent = writable_directory(fs, req, parent_ino);
     const MirrorPlace place = place_of(fs, parent);
-    require_makeable(place.child(name), S_IFDIR);
+    area_of(fs, place).require_makeable(place.child(name), S_IFDIR);
     const UniqueFd directory = fs.writes.files.open_directory(place);
     constexpr mode_t kMode = 0755;
     if (::mkdirat(directory.get(), name, kMode) != 0) throw Error::from_last_errno(name);
-    note_made(fs, place.child(name));
-    // With pages/ nothing more is needed when the store has all of them.
-    if (place.area == MirrorArea::arriving && place.depth() == 1 && std::string_view(name) == "pages") {
-      if (const auto arrival = fs.writes.arrivals.find_known(arriving_place(place).digest)) arrival->snapshot().sync();
-    }
+    area_of(fs, place).note_made(fs, place.child(name));
     reply_entry(fs, req, fs.writes.inodes.child(parent, name, S_IFDIR));
   });
-}
-
-// A page that appeared by itself is in nobody's way any more; it comes back with the next file of that name.
-bool hide_apparition(FileSystem& fs, const MirrorPlace& place) {
-  const auto node = apparition(fs, place);
-  if (!node || file_type_of(node->kind) == S_IFDIR) return false;
-  const ArrivingPlace where = arriving_place(place);
-  const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
-  if (arrival) arrival->hide(where.path());
-  return arrival != nullptr;
 }
 
 // In the directories of a sealed snapshot only what is on its way there can go. Its views (k, v, seqs) are not there to
@@ -164,13 +148,8 @@ void remove_entry(FileSystem& fs, fuse_req_t req, fuse_ino_t parent_ino, const c
     if (!arrival || !is_in_flight(name)) return remove_sealed(fs, parent_ino, name, is_directory);
     parent = writable_directory(fs, req, parent_ino);
   }
-  const MirrorPlace place = place_of(fs, parent);
-  const UniqueFd directory = fs.writes.files.open_directory(place);
-  if (::unlinkat(directory.get(), name, flags) != 0) {
-    if (errno != ENOENT || is_directory || !hide_apparition(fs, place.child(name))) throw Error::from_last_errno(name);
-  } else if (!is_directory) {
-    static_cast<void>(hide_apparition(fs, place.child(name)));
-  }
+  const MirrorPlace place = place_of(fs, parent).child(name);
+  area_of(fs, place).remove(fs, place, flags);
   fs.writes.inodes.remove(parent, name);
   reply_done(req);
 }
@@ -189,21 +168,13 @@ void on_symlink(fuse_req_t req, const char* target, fuse_ino_t parent_ino, const
     if (parent_ino == kCatalogId) return make_ref(fs, req, target, name);
     const MirrorInodePtr parent = writable_directory(fs, req, parent_ino);
     const MirrorPlace place = place_of(fs, parent);
-    require_makeable(place.child(name), S_IFLNK);
+    area_of(fs, place).require_makeable(place.child(name), S_IFLNK);
     if (place.area == MirrorArea::arriving) require_link(fs, arriving_place(place.child(name)), name, target);
     const UniqueFd directory = fs.writes.files.open_directory(place);
     if (::symlinkat(target, directory.get(), name) != 0) throw Error::from_last_errno(name);
-    note_made(fs, place.child(name));
+    area_of(fs, place).note_made(fs, place.child(name));
     reply_entry(fs, req, fs.writes.inodes.child(parent, name, S_IFLNK));
   });
-}
-
-void link_real(FileSystem& fs, const MirrorPlace& from, const MirrorPlace& to) {
-  const UniqueFd from_directory = fs.writes.files.open_directory(parent_of(from));
-  const UniqueFd to_directory = fs.writes.files.open_directory(parent_of(to));
-  if (::linkat(from_directory.get(), from.names.back().c_str(), to_directory.get(), to.names.back().c_str(), 0) != 0) {
-    throw Error::from_last_errno(to.names.back());
-  }
 }
 
 // rsync -H makes pages of one content links of each other.
@@ -211,18 +182,18 @@ void link_arriving(FileSystem& fs, fuse_req_t req, const std::optional<MirrorPla
                    const MirrorInodePtr& parent, const MirrorPlace& place, const char* name) {
   const ArrivingPlace where = arriving_place(place);
   if (from && fs.writes.files.find(*from)) {
-    link_real(fs, *from, place);
-    after_flush(fs, place);
+    fs.writes.files.link(*from, place);
+    area_of(fs, place).after_flush(fs, place);
   } else {
-    const auto source = sealed != nullptr ? std::optional(*sealed) : from ? apparition(fs, *from) : std::nullopt;
-    const auto there = apparition(fs, place);
+    const auto source = sealed != nullptr ? std::optional(*sealed) : from ? sealed_content(fs, *from) : std::nullopt;
+    const auto there = sealed_content(fs, place);
     if (!source) refuse(EPERM, name);
     if (!there || !have_same_content(*source, *there)) {
       copy_content(fs, source, place);
-      after_flush(fs, place);
+      area_of(fs, place).after_flush(fs, place);
     }
   }
-  note_made(fs, place);
+  area_of(fs, place).note_made(fs, place);
   reply_entry(fs, req, fs.writes.inodes.child(parent, name, S_IFREG));
 }
 
@@ -232,7 +203,7 @@ void on_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent_ino, const char* 
     if (parent_ino == kRootId || parent_ino == kCatalogId || parent_ino == kNewId) refuse(EPERM, name);
     const MirrorInodePtr parent = writable_directory(fs, req, parent_ino);
     const MirrorPlace place = place_of(fs, parent).child(name);
-    require_makeable(place, S_IFREG);
+    area_of(fs, place).require_makeable(place, S_IFREG);
     std::optional<MirrorPlace> from;
     if (is_mirror_id(ino)) from = place_of(fs, mirror_of(fs, ino));
     if (place.area == MirrorArea::arriving) {
@@ -240,71 +211,25 @@ void on_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent_ino, const char* 
       return link_arriving(fs, req, from, sealed ? &*sealed : nullptr, parent, place, name);
     }
     if (!from || from->area != place.area) refuse(EXDEV, name);
-    link_real(fs, *from, place);
-    after_close(fs, place);
+    fs.writes.files.link(*from, place);
+    area_of(fs, place).after_close(fs, place);
     const auto made = fs.writes.files.find(place);
     if (!made) refuse(ENOENT, name);
     reply_entry(fs, req, fs.writes.inodes.child(parent, name, made->st_mode & S_IFMT));
   });
 }
 
-void rename_real(FileSystem& fs, const MirrorPlace& from, const MirrorPlace& to, unsigned flags) {
-  const UniqueFd from_directory = fs.writes.files.open_directory(parent_of(from));
-  const UniqueFd to_directory = fs.writes.files.open_directory(parent_of(to));
-  if (::syscall(SYS_renameat2, from_directory.get(), from.names.back().c_str(), to_directory.get(),
-                to.names.back().c_str(), flags) != 0) {
-    throw Error::from_last_errno(to.path());
-  }
-}
-
-void rename_arriving(FileSystem& fs, const MirrorPlace& from, const MirrorPlace& to, unsigned flags) {
-  if ((flags & ~kNoReplace) != 0) refuse(EINVAL, to.path());
-  const ArrivingPlace source = arriving_place(from);
-  const ArrivingPlace dest = arriving_place(to);
-  require_makeable(to, S_IFREG);
-  const bool is_link = is_link_name(dest);
-  if (is_in_flight(dest) || is_link || source.subdirectory != dest.subdirectory) {
-    rename_real(fs, from, to, flags);
-    note_made(fs, to);
-    const auto moved = fs.writes.files.find(to);
-    if (!moved || S_ISLNK(moved->st_mode)) return;
-    return after_flush(fs, to);
-  }
-  const ArrivalPtr arrival = fs.writes.arrivals.find(dest.digest);
-  if (!arrival) refuse(ENOENT, to.path());
-  try {
-    arrival->snapshot().take(dest.subdirectory, source.name, dest.name);
-    note_made(fs, to);
-  } catch (const Error& error) {
-    fs.log.tell(error.what());
-    throw;
-  }
-}
-
 void rename_mirror(FileSystem& fs, const MirrorInodePtr& from_parent, const char* name, const MirrorInodePtr& to_parent,
                    const char* new_name, unsigned flags) {
   const MirrorPlace from = place_of(fs, from_parent).child(name);
   const MirrorPlace to = place_of(fs, to_parent).child(new_name);
-  if (from.area != to.area || from.names[0] != to.names[0]) {
-    if (from.area != MirrorArea::fresh || to.area != MirrorArea::fresh) refuse(EXDEV, new_name);
-  }
-  if (from.area == MirrorArea::arriving) {
-    rename_arriving(fs, from, to, flags);
-    return fs.writes.inodes.move(from_parent, name, to_parent, new_name);
-  }
-  if ((from.depth() == 1) != (to.depth() == 1)) refuse(EPERM, new_name);
-  require_makeable(to, to.depth() == 1 ? S_IFDIR : S_IFREG);
-  const auto moved = fs.writes.files.find(from);
-  const auto replaced = fs.writes.files.find(to);
-  rename_real(fs, from, to, flags);
-  // Two names of one file both stay.
-  if (moved && replaced && moved->st_ino == replaced->st_ino && moved->st_dev == replaced->st_dev) return;
+  if (from.area != to.area) refuse(EXDEV, new_name);
+  if (!area_of(fs, to).rename(fs, from, to, flags)) return;
   if ((flags & kExchange) != 0) {
     fs.writes.inodes.exchange(from_parent, name, to_parent, new_name);
   } else {
     fs.writes.inodes.move(from_parent, name, to_parent, new_name);
   }
-  if (to.depth() > 1) after_close(fs, to);
 }
 
 void on_rename(fuse_req_t req, fuse_ino_t parent_ino, const char* name, fuse_ino_t new_parent_ino, const char* new_name,
@@ -347,36 +272,6 @@ void add_staging_name_operations(fuse_lowlevel_ops& ops) noexcept {
   ops.link = on_link;
   ops.rename = on_rename;
   ops.mknod = on_mknod;
-}
-
-std::optional<PageIndex> page_in_sequence(const SnapshotView& view, const ArrivingPlace& where) {
-  constexpr std::string_view kSeqs = "seqs/";
-  const auto row = view.find_seq(std::string_view(where.subdirectory).substr(kSeqs.size()));
-  const auto position = parse_page_file_name(where.name);
-  if (!row || !position) return std::nullopt;
-  const auto& pages = view.seqs()[*row].page_ixs;
-  if (position->value >= pages.size()) return std::nullopt;
-  return pages[position->value];
-}
-
-void require_makeable(const MirrorPlace& place, mode_t type) {
-  if (place.area == MirrorArea::fresh) {
-    if (place.depth() == 1 && (type != S_IFDIR || !is_valid_name(place.names[0]))) refuse(EINVAL, place.path());
-    return;
-  }
-  const ArrivingPlace where = arriving_place(place);
-  if (is_in_flight(where)) return;
-  if (where.subdirectory.empty()) {
-    const bool is_directory = where.name == "pages" || where.name == "k" || where.name == "v" || where.name == "seqs";
-    if (type == S_IFDIR ? is_directory : where.name == "manifest.json") return;
-  } else if (where.subdirectory == "seqs") {
-    if (type == S_IFDIR) return;
-  } else if (is_link_name(where)) {
-    if (type != S_IFDIR && parse_page_file_name(where.name)) return;
-  } else if (type == S_IFREG && parse_page_file_name(where.name)) {
-    return;
-  }
-  refuse(EINVAL, fmt::format("'{}' is no part of a snapshot", where.path()));
 }
 
 }  // namespace pfcache::fuse

@@ -9,20 +9,14 @@
 #include <cerrno>
 #include <cstring>
 
+#include "fuse/arriving_area.hpp"
 #include "pfcache/error.hpp"
 
 namespace pfcache::fuse {
 namespace {
 
-// Names in /new itself, like those in /snap, can change their meaning at any time. Below, others change them rarely.
-constexpr double kFreshSeconds = 1;
-
-double entry_timeout(const MirrorPlace& place) {
-  return place.area == MirrorArea::fresh && place.depth() > 1 ? kFreshSeconds : 0;
-}
-
 // Bytes come and go past the daemon, so that only directories keep what was said about them.
-double attribute_timeout(const MirrorInode& inode) { return inode.type == S_IFDIR ? kFreshSeconds : 0; }
+double attribute_timeout(const MirrorInode& inode) { return inode.type == S_IFDIR ? 1 : 0; }
 
 // Where a directory of a sealed snapshot would be if it still arrived.
 std::optional<MirrorPlace> place_of_sealed(const Node& node) {
@@ -44,12 +38,9 @@ void lookup_mirror(FileSystem& fs, fuse_req_t req, const MirrorInodePtr& parent,
   const auto found = fs.writes.files.find(place);
   if (found) return reply_entry(fs, req, fs.writes.inodes.child(parent, name, found->st_mode & S_IFMT));
   // Inodes of this place, though the store has them: they may yet be written over.
-  const auto node = apparition(fs, place);
-  if (!node) throw Error::from_errno(ENOENT, name);
-  const ArrivingPlace where = arriving_place(place);
-  const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
-  if (arrival && arrival->hides(fuse_req_ctx(req)->pid, where.path())) throw Error::from_errno(ENOENT, name);
-  reply_entry(fs, req, fs.writes.inodes.child(parent, name, file_type_of(node->kind)));
+  const auto apparition = area_of(fs, place).find_apparition(fs, place, kUnknownId);
+  if (!apparition || area_of(fs, place).hides_apparition(fs, req, place)) throw Error::from_errno(ENOENT, name);
+  reply_entry(fs, req, fs.writes.inodes.child(parent, name, apparition->st_mode & S_IFMT));
 }
 
 // The snapshot as those see it who bring it; nothing for everybody else, who sees it sealed or not at all.
@@ -142,7 +133,7 @@ void truncate_mirror(FileSystem& fs, const MirrorInodePtr& inode, off_t size_byt
     return;
   }
   const MirrorPlace place = place_of(fs, inode);
-  if (!fs.writes.files.find(place)) materialize(fs, inode, size_bytes > 0);
+  if (!fs.writes.files.find(place)) area_of(fs, place).materialize(fs, place, size_bytes > 0);
   const UniqueFd fd = fs.writes.files.open_file(place, O_RDWR);
   if (::ftruncate(fd.get(), size_bytes) != 0) throw Error::from_last_errno("ftruncate");
 }
@@ -159,7 +150,7 @@ void on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat* wanted, int to_set,
     if (has_size) {
       truncate_mirror(fs, inode, wanted->st_size);
       if (file == nullptr) {
-        if (const auto place = fs.writes.inodes.place_of(inode)) after_close(fs, *place);
+        if (const auto place = fs.writes.inodes.place_of(inode)) area_of(fs, *place).after_close(fs, *place);
       }
     }
     const struct stat attributes = attributes_of(fs, inode);
@@ -172,9 +163,7 @@ void on_readlink(fuse_req_t req, fuse_ino_t ino) noexcept {
   answer(req, [&](FileSystem& fs) {
     const MirrorPlace place = place_of(fs, mirror_of(fs, ino));
     if (!fs.writes.files.find(place)) {
-      const auto node = apparition(fs, place);
-      if (!node || file_type_of(node->kind) != S_IFLNK) throw Error::from_errno(ENOENT, place.path());
-      fuse_reply_readlink(req, link_target(*node).c_str());
+      fuse_reply_readlink(req, area_of(fs, place).link_text(fs, place).c_str());
       return;
     }
     const UniqueFd directory = fs.writes.files.open_directory(parent_of(place));
@@ -240,14 +229,6 @@ void add_staging_operations(fuse_lowlevel_ops& ops) noexcept {
   add_staging_name_operations(ops);
 }
 
-ArrivingPlace arriving_place(const MirrorPlace& place) {
-  ArrivingPlace result{Digest::parse(place.names[0]), "", ""};
-  if (place.depth() < 2) return result;
-  result.subdirectory = place.subdirectory();
-  result.name = place.names.back();
-  return result;
-}
-
 MirrorInodePtr mirror_of(const FileSystem& fs, fuse_ino_t id) {
   MirrorInodePtr inode = fs.writes.inodes.find(id);
   if (!inode) throw Error::from_errno(ESTALE, fmt::format("inode {}", id));
@@ -260,55 +241,26 @@ MirrorPlace place_of(const FileSystem& fs, const MirrorInodePtr& inode) {
   return *std::move(place);
 }
 
-ArrivalPtr arrival_of(FileSystem& fs, fuse_req_t req, const Digest& digest) {
-  ArrivalPtr arrival = fs.writes.arrivals.make(digest);
-  arrival->note_writer(fuse_req_ctx(req)->pid);
-  return arrival;
-}
-
 MirrorInodePtr writable_directory(FileSystem& fs, fuse_req_t req, fuse_ino_t id) {
   fs.writes.require_writable();
   if (!is_mirror_id(id)) {
     const auto place = place_of_sealed(node_of(fs, id));
     if (!place) throw Error::from_errno(EPERM, "not in this directory");
-    static_cast<void>(arrival_of(fs, req, arriving_place(*place).digest));
-    static_cast<void>(fs.writes.files.make_directory(*place));
+    area_of(fs, *place).before_change(fs, req, *place);
     return fs.writes.inodes.directory_at(*place);
   }
   MirrorInodePtr inode = mirror_of(fs, id);
   const MirrorPlace place = place_of(fs, inode);
-  if (place.area == MirrorArea::arriving) {
-    static_cast<void>(arrival_of(fs, req, arriving_place(place).digest));
-    static_cast<void>(fs.writes.files.make_directory(place));
-  }
+  area_of(fs, place).before_change(fs, req, place);
   return inode;
-}
-
-std::optional<Node> apparition(FileSystem& fs, const MirrorPlace& place) {
-  if (place.area != MirrorArea::arriving || place.depth() == 0) return std::nullopt;
-  const ArrivingPlace where = arriving_place(place);
-  const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
-  const SnapshotPtr view = arrival ? arrival->view() : nullptr;
-  if (!view || arrival->is_hidden(where.path())) return std::nullopt;
-  std::optional<Node> node = Node{NodeKind::snapshot, 0, view, nullptr};
-  for (std::size_t i = 1; i < place.depth() && node; ++i) node = fs.tree.find_child(*node, place.names[i]);
-  if (!node || arrival->snapshot().is_sealed()) return node;
-  const auto has = [&](const Digest& blob) { return arrival->snapshot().has(blob); };
-  if (node->kind == NodeKind::half) return has(half_digest(*node)) ? node : std::nullopt;
-  if (node->kind == NodeKind::page) return has(page_of(*node).k) && has(page_of(*node).v) ? node : std::nullopt;
-  // The manifest is known by having been read from its file.
-  return node->kind == NodeKind::manifest ? node : std::nullopt;
 }
 
 namespace {
 
-// The time of a file that arrives must not be that of its source by accident: rsync would take it for the same. Those
-// of contents, and so of pages that appear by themselves, are what is compared.
-struct stat attributes_of_real(FileSystem& fs, const struct stat& real, const MirrorPlace* place, std::uint64_t id) {
+struct stat attributes_of_real(FileSystem& fs, const struct stat& real, const std::optional<MirrorPlace>& place,
+                               std::uint64_t id) {
   struct stat attributes = fs.attributes.of_real(real, id);
-  if (place == nullptr || place->area != MirrorArea::arriving || !S_ISREG(real.st_mode)) return attributes;
-  const auto node = place->depth() == 2 ? apparition(fs, *place) : std::nullopt;  // the manifest, once it is right
-  attributes.st_mtim = node ? fs.attributes.of(*node, id).st_mtim : timespec{};
+  if (place) area_of(fs, *place).amend_attributes(fs, *place, attributes);
   return attributes;
 }
 
@@ -320,16 +272,12 @@ struct stat attributes_of(FileSystem& fs, const MirrorInodePtr& inode) {
     const std::scoped_lock lock(inode->open.mutex);
     if (inode->open.fd) {
       if (::fstat(inode->open.fd.get(), &found) != 0) throw Error::from_last_errno("fstat");
-      const auto place = fs.writes.inodes.place_of(inode);
-      return attributes_of_real(fs, found, place ? &*place : nullptr, inode->id);
+      return attributes_of_real(fs, found, fs.writes.inodes.place_of(inode), inode->id);
     }
   }
   const MirrorPlace place = place_of(fs, inode);
-  if (const auto real = fs.writes.files.find(place)) return attributes_of_real(fs, *real, &place, inode->id);
-  if (const auto node = apparition(fs, place)) {
-    // One number for one content, so that rsync -H sees that two names are links already.
-    return fs.attributes.of(*node, content_id(*node));
-  }
+  if (const auto real = fs.writes.files.find(place)) return attributes_of_real(fs, *real, place, inode->id);
+  if (const auto apparition = area_of(fs, place).find_apparition(fs, place, inode->id)) return *apparition;
   // /new is there before anything was written.
   if (place.depth() > 0) throw Error::from_errno(ENOENT, place.path());
   found.st_mode = S_IFDIR;
@@ -343,7 +291,7 @@ fuse_entry_param mirror_entry(FileSystem& fs, const MirrorInodePtr& inode, const
   entry.attr = found;
   if (inode->type != (found.st_mode & S_IFMT)) throw Error::from_errno(ESTALE, "inode of another type");
   const auto place = fs.writes.inodes.place_of(inode);
-  entry.entry_timeout = place ? entry_timeout(*place) : 0;
+  entry.entry_timeout = place ? area_of(fs, *place).entry_timeout(*place) : 0;
   entry.attr_timeout = attribute_timeout(*inode);
   fs.writes.inodes.remember(inode);
   return entry;

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "fuse/arriving_area.hpp"
+#include "fuse/fresh_area.hpp"
 #include "pfcache/error.hpp"
 
 namespace pfcache::fuse {
@@ -33,7 +35,12 @@ void tidy_until_stopped(Staging& staging, Arrivals& arrivals, const std::stop_to
 }  // namespace
 
 StagingSide::StagingSide(Store& a_store, bool writable)
-    : store(a_store), is_writable(writable), staging(a_store), files(a_store.path()), arrivals(staging) {
+    : store(a_store),
+      is_writable(writable),
+      staging(a_store),
+      files(a_store.path()),
+      arrivals(staging),
+      areas_{std::make_unique<FreshArea>(), std::make_unique<ArrivingArea>()} {
   if (writable)
     tidier_ = std::jthread([this](const std::stop_token& stop) { tidy_until_stopped(staging, arrivals, stop); });
 }

@@ -1,11 +1,13 @@
 // The part of the filesystem that can be written: /new, snapshots that arrive, and refs.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 
+#include "fuse/area.hpp"
 #include "fuse/arrivals.hpp"
 #include "fuse/fuse_api.hpp"
 #include "fuse/mirror_files.hpp"
@@ -28,6 +30,8 @@ class StagingSide {
   /// Throws: EROFS.
   void require_writable() const;
 
+  [[nodiscard]] Area& area(MirrorArea area) const noexcept { return *areas_.at(static_cast<std::size_t>(area)); }
+
   Store& store;
   const bool is_writable;
   Staging staging;
@@ -36,7 +40,8 @@ class StagingSide {
   Arrivals arrivals;
 
  private:
-  std::jthread tidier_;  // last, so that it ends first
+  const std::array<std::unique_ptr<Area>, kMirrorAreas> areas_;  // by MirrorArea
+  std::jthread tidier_;                                          // last, so that it ends first
 };
 
 /// True when `store` can be changed by this process; else `why` says what stands in the way.

@@ -1,0 +1,117 @@
+// What makes one kind of directory that can be written different from another.
+//
+// Its files are real files of the store, and what is done with them is the same everywhere (staging_*_operations.cpp).
+// The area says which names there may be, what *appears* in the place of files that are not there, and what follows
+// from a change.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fuse/fuse_api.hpp"
+#include "fuse/mirror_inodes.hpp"
+
+namespace pfcache::fuse {
+
+struct FileSystem;
+
+/// The number of what isn't looked up, and so has none: a listing must give one all the same.
+inline constexpr std::uint64_t kUnknownId = 0xFFFFFFFF;
+
+/// A name in a directory as readdir gives it.
+struct AreaEntry {
+  std::string name;
+  std::uint64_t id = 0;
+  mode_t type = 0;
+};
+
+/// The bytes of a file that appears. Thread-safe.
+class Apparition {
+ public:
+  Apparition() = default;
+  Apparition(const Apparition&) = delete;
+  Apparition& operator=(const Apparition&) = delete;
+  virtual ~Apparition() = default;
+
+  [[nodiscard]] virtual std::uint64_t size_bytes() const noexcept = 0;
+
+  /// Fills `out` from `offset` on. REQUIRES: no further than the end. Throws: EIO for what is damaged.
+  virtual void read(std::uint64_t offset, std::span<std::byte> out) const = 0;
+};
+
+using ApparitionPtr = std::shared_ptr<const Apparition>;
+
+/// Thread-safe. Places are of the area itself. Whoever asked is answered with the errno of what is thrown.
+class Area {
+ public:
+  Area() = default;
+  Area(const Area&) = delete;
+  Area& operator=(const Area&) = delete;
+  virtual ~Area() = default;
+
+  /// Checks that a file, directory or symlink may be made at the place. Throws: EINVAL, EPERM.
+  virtual void require_makeable(const MirrorPlace& place, mode_t type) const = 0;
+
+  /// For how many seconds the kernel may believe what a name leads to.
+  [[nodiscard]] virtual double entry_timeout(const MirrorPlace& /*place*/) const noexcept { return 0; }
+
+  /// Something is about to be made, moved or removed in a directory.
+  virtual void before_change(FileSystem& /*fs*/, fuse_req_t /*req*/, const MirrorPlace& /*directory*/) {}
+
+  /// Something was made.
+  virtual void note_made(FileSystem& /*fs*/, const MirrorPlace& /*place*/) {}
+
+  /// A writer of a file closed it; and the last one has gone.
+  virtual void after_flush(FileSystem& /*fs*/, const MirrorPlace& /*place*/) {}
+  virtual void after_close(FileSystem& /*fs*/, const MirrorPlace& /*place*/) {}
+
+  /// fsync of a directory, the real one being synced already.
+  virtual void sync(FileSystem& /*fs*/, const MirrorPlace& /*directory*/) {}
+
+  /// Moves what is there. False when both names stay, since they are of one file already.
+  virtual bool rename(FileSystem& fs, const MirrorPlace& from, const MirrorPlace& to, unsigned flags) = 0;
+
+  /// Removes what is there. `flags`: AT_REMOVEDIR or 0.
+  virtual void remove(FileSystem& fs, const MirrorPlace& place, int flags);
+
+  /// Puts right what a real file's attributes should say here.
+  virtual void amend_attributes(FileSystem& /*fs*/, const MirrorPlace& /*place*/, struct stat& /*attributes*/) {}
+
+  /// Attributes of what appears at a place; nothing when nothing does. `id` is the number of the inode.
+  [[nodiscard]] virtual std::optional<struct stat> find_apparition(FileSystem& /*fs*/, const MirrorPlace& /*place*/,
+                                                                   std::uint64_t /*id*/) {
+    return std::nullopt;
+  }
+
+  /// True when what appears is not to be seen by whoever asks now.
+  [[nodiscard]] virtual bool hides_apparition(FileSystem& /*fs*/, fuse_req_t /*req*/, const MirrorPlace& /*place*/) {
+    return false;
+  }
+
+  /// What appears in a directory besides the entries that are there.
+  virtual void add_apparitions(FileSystem& /*fs*/, const MirrorPlace& /*directory*/,
+                               std::vector<AreaEntry>& /*entries*/) {}
+
+  /// The file that appears, to be read; null when none does. Throws: EIO.
+  [[nodiscard]] virtual ApparitionPtr open_apparition(FileSystem& /*fs*/, const MirrorPlace& /*place*/) {
+    return nullptr;
+  }
+
+  /// Makes a real file of the one that appears, with its bytes unless they are to go anyway. Throws: ENOENT.
+  virtual void materialize(FileSystem& fs, const MirrorPlace& place, bool with_bytes);
+
+  /// The text of a symlink that appears. Throws: ENOENT.
+  [[nodiscard]] virtual std::string link_text(FileSystem& fs, const MirrorPlace& place);
+};
+
+/// The area of a place.
+[[nodiscard]] Area& area_of(FileSystem& fs, const MirrorPlace& place) noexcept;
+
+}  // namespace pfcache::fuse

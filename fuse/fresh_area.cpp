@@ -1,0 +1,54 @@
+#include "fuse/fresh_area.hpp"
+
+#include <cerrno>
+
+#include "fuse/operations.hpp"
+#include "pfcache/catalog.hpp"
+#include "pfcache/error.hpp"
+
+namespace pfcache::fuse {
+
+void FreshArea::require_makeable(const MirrorPlace& place, mode_t type) const {
+  if (place.depth() > 1 || (type == S_IFDIR && is_valid_name(place.names[0]))) return;
+  throw Error::from_errno(EINVAL, place.path());
+}
+
+// Names in /new itself, like those in /snap, can change their meaning at any time. Below, others change them rarely.
+double FreshArea::entry_timeout(const MirrorPlace& place) const noexcept { return place.depth() > 1 ? 1 : 0; }
+
+void FreshArea::after_close(FileSystem& fs, const MirrorPlace& place) {
+  if (place.depth() < 2) return;
+  if (const auto staged = fs.writes.staging.find_new(place.names[0])) {
+    staged->note_closed(place.subdirectory(), place.names.back());
+  }
+}
+
+void FreshArea::sync(FileSystem& fs, const MirrorPlace& directory) {
+  if (directory.depth() == 0 || !fs.writes.is_writable) return;
+  write_back_mappings(fs, directory.names[0]);
+  if (const auto staged = fs.writes.staging.find_new(directory.names[0])) staged->sync();
+}
+
+bool FreshArea::rename(FileSystem& fs, const MirrorPlace& from, const MirrorPlace& to, unsigned flags) {
+  if ((from.depth() == 1) != (to.depth() == 1)) throw Error::from_errno(EPERM, to.path());
+  require_makeable(to, to.depth() == 1 ? S_IFDIR : S_IFREG);
+  const bool is_moved = fs.writes.files.rename(from, to, flags);
+  if (is_moved) after_close(fs, to);
+  return is_moved;
+}
+
+// By passthrough a mapping is one of the real file, and nothing is to be done. Otherwise its pages are the mount's, and
+// the kernel writes those that are dirty before it lets go of them.
+void write_back_mappings(FileSystem& fs, std::string_view name) {
+  for (const MirrorInodePtr& inode : fs.writes.inodes.all()) {
+    {
+      const std::scoped_lock lock(inode->open.mutex);
+      if (inode->open.opens == 0 || !inode->open.is_written || inode->open.backing_id > 0) continue;
+    }
+    const auto place = fs.writes.inodes.place_of(inode);
+    if (!place || place->area != MirrorArea::fresh || place->names[0] != name) continue;
+    fuse_lowlevel_notify_inval_inode(fs.session, inode->id, 0, 0);
+  }
+}
+
+}  // namespace pfcache::fuse
