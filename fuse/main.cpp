@@ -11,8 +11,10 @@
 
 #include "fuse/background.hpp"
 #include "fuse/log.hpp"
+#include "fuse/mount_namespace.hpp"
 #include "fuse/mount_options.hpp"
 #include "fuse/session.hpp"
+#include "fuse/usage.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/store.hpp"
 #include "pfcache/version.hpp"
@@ -89,6 +91,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     ::openlog("mount.pfcache", LOG_PID, LOG_DAEMON);
+    if (!options.mount_namespace.empty()) pfcache::fuse::enter_mount_namespace(options.mount_namespace);
     make_paths_absolute(options);
     return run(options);
   } catch (const std::exception& failure) {

@@ -1,4 +1,6 @@
-// The command line of mount.pfcache.
+// The command line of mount.pfcache, and what it says.
+//
+// Plain values without shared state, for any thread.
 #pragma once
 
 #include <sys/types.h>
@@ -31,8 +33,9 @@ struct MountOptions {
   std::string directory;
   bool show_help = false;
   bool show_version = false;
-  bool is_fake = false;     ///< -f: check everything, mount nothing
-  bool is_verbose = false;  ///< -v
+  bool is_fake = false;         ///< -f: check everything, mount nothing
+  bool is_verbose = false;      ///< -v
+  std::string mount_namespace;  ///< -N: where to mount, a file or a process's number; empty: here
   bool foreground = false;
   bool read_only = false;  ///< asked for; a store that can't be written is mounted so, too
   bool allow_other = false;
@@ -48,11 +51,9 @@ struct MountOptions {
   std::vector<std::string> kernel_flags;  ///< nosuid, noexec, … as given
 };
 
-/// Reads `[-sfnv] [-o OPTIONS] STORE DIR`, in any order; `args` is without the program's name. After --help or
-/// --version nothing is missed. Throws: Errc::invalid_argument naming the argument.
-[[nodiscard]] MountOptions parse_mount_options(const std::vector<std::string_view>& args);
-
-/// What --help prints.
-[[nodiscard]] std::string_view usage() noexcept;
+/// Reads `[-sfnv] [-N NAMESPACE] [-t TYPE] [-o OPTIONS] STORE DIR`, in any order; `args` is without the program's name.
+/// What they don't say is as in `defaults`. After --help or --version nothing is missed.
+/// Throws: Errc::invalid_argument naming the argument.
+[[nodiscard]] MountOptions parse_mount_options(const std::vector<std::string_view>& args, MountOptions defaults = {});
 
 }  // namespace pfcache::fuse

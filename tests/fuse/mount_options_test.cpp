@@ -125,7 +125,7 @@ TEST_CASE("a value that makes no sense is refused by name") {
                           "passthrough=on",
                           "hot_size=",
                           "hot_size=K",
-                          "hot_size=1T",
+                          "hot_size=1X",
                           "hot_size=-1",
                           "hot_size=17179869184G",
                           "hot_size=18446744073709551616",
@@ -146,7 +146,60 @@ TEST_CASE("an unknown option is refused by name, unless -s asks to be tolerant")
   CHECK(names(refusal({"store", "dir", "--quick"}), "'--quick'"));
   CHECK(names(refusal({"store", "dir", "-osideways"}), "'sideways'"));
   CHECK(parse_mount_options({"store", "dir", "-o", "sideways,color=blue,ro", "-s"}).read_only);
+  CHECK(parse_mount_options({"-so", "sideways,ro", "store", "dir"}).read_only);
   CHECK(names(refusal({"store", "dir", "-s", "-o", "uid=x"}), "uid"));
+}
+
+TEST_CASE("a mistyped option is told what was probably meant") {
+  CHECK(refusal({"store", "dir", "-o", "hotsize=1G"}) ==
+        "unknown option 'hotsize=1G'; did you mean 'hot_size'?: invalid argument");
+  CHECK(names(refusal({"store", "dir", "-o", "noexce"}), "did you mean 'noexec'?"));
+  CHECK(names(refusal({"store", "dir", "-o", "allow-other"}), "did you mean 'allow_other'?"));
+  CHECK(names(refusal({"store", "dir", "-o", "no_fail"}), "did you mean 'nofail'?"));
+  CHECK_FALSE(names(refusal({"store", "dir", "-o", "sideways"}), "mean"));
+}
+
+TEST_CASE("an option with a value needs it, and one without takes none") {
+  CHECK(names(refusal({"store", "dir", "-o", "hot_size"}), "hot_size=N[KMGT]"));
+  CHECK(names(refusal({"store", "dir", "-o", "ro=1"}), "'ro' takes no value"));
+  CHECK(names(refusal({"store", "dir", "-o", "nosuid="}), "'nosuid' takes no value"));
+}
+
+TEST_CASE("a comma is part of a value behind a backslash and between quotes") {
+  CHECK(with(R"(ro,hot=/a\,b c,threads=2)").hot_directory == "/a,b c");
+  CHECK(with(R"(hot="/a,b",ro)").hot_directory == "/a,b");
+  CHECK(with(R"(hot="/a,b",ro)").read_only);
+  CHECK(with(R"(hot=/a\\,ro)").read_only);
+  CHECK(with(R"(hot=/a\b)").hot_directory == R"(/a\b)");
+  CHECK(with(R"(hot=/say \"x\")").hot_directory == R"(/say "x")");
+  CHECK(names(refusal({"store", "dir", "-o", "ro,hot=\"/a,b"}), "quote"));
+}
+
+TEST_CASE("what mount(8) leaves in for others is taken with and without a value") {
+  const MountOptions options = with(
+      "rw,nofail,_netdev,user=joe,users,owner,group,x-systemd.requires=a.service,X-mount.mkdir,comment=my store,"
+      "auto,noauto,defaults,relatime,strictatime,lazytime,silent,loud");
+  CHECK(options.kernel_flags.empty());
+  CHECK_FALSE(options.read_only);
+}
+
+TEST_CASE("what is given stands above defaults") {
+  MountOptions defaults;
+  defaults.read_only = true;
+  defaults.threads = 7;
+  const MountOptions options = parse_mount_options({"store", "dir", "-o", "rw"}, defaults);
+  CHECK_FALSE(options.read_only);
+  CHECK(options.threads == 7);
+}
+
+TEST_CASE("the namespace and the type come as mount(8) passes them") {
+  const MountOptions options =
+      parse_mount_options({"store", "dir", "-t", "fuse.pfcache", "-N", "/proc/1/ns/mnt", "-vtpfcache"});
+  CHECK(options.mount_namespace == "/proc/1/ns/mnt");
+  CHECK(options.is_verbose);
+  CHECK(names(refusal({"store", "dir", "-t", "ext4"}), "'ext4'"));
+  CHECK(names(refusal({"store", "dir", "-N"}), "-N"));
+  CHECK(names(refusal({"store", "dir", "-N", ""}), "-N"));
 }
 
 TEST_CASE("flags of a mount helper may be given together") {
