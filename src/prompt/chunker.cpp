@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string_view>
+
+#include "base/bytes.hpp"
 
 namespace pfcache {
 namespace {
@@ -30,13 +33,14 @@ constexpr std::uint64_t high_bits(unsigned count) { return ~std::uint64_t{0} << 
 constexpr std::uint64_t kHardMask = high_bits(15);
 constexpr std::uint64_t kEasyMask = high_bits(12);
 
-}  // namespace
+/// As many zeros in a row end the small numbers that formats put before a tensor: its rows, its bytes, as 64 bits each.
+constexpr std::size_t kNumberZeros = 5;
 
-std::size_t first_chunk_bytes(std::span<const std::byte> bytes) noexcept {
+std::size_t rolled_chunk_bytes(std::span<const std::byte> bytes) noexcept {
   const std::size_t end = std::min(bytes.size(), kMaxChunkBytes);
   const std::size_t average = std::min(end, kAverageChunkBytes);
   std::uint64_t hash = 0;
-  std::size_t at = std::min(end, kMinChunkBytes);
+  std::size_t at = std::min(end, kMinRolledChunkBytes);
   const auto runs_to_cut = [&](std::size_t stop, std::uint64_t mask) {
     for (; at < stop; ++at) {
       hash = (hash << 1) + kGear[std::to_integer<std::size_t>(bytes[at])];
@@ -46,6 +50,26 @@ std::size_t first_chunk_bytes(std::span<const std::byte> bytes) noexcept {
   };
   if (runs_to_cut(average, kHardMask) || runs_to_cut(end, kEasyMask)) return at + 1;
   return end;
+}
+
+/// Where the first run of kNumberZeros or more ends; at the end of `bytes` when none ends before.
+std::size_t end_of_number(std::span<const std::byte> bytes) noexcept {
+  const std::string_view text = as_text(bytes);
+  std::size_t end = 0;
+  while (true) {
+    const std::size_t begin = text.find('\0', end);
+    if (begin == std::string_view::npos) return text.size();
+    end = std::min(text.find_first_not_of('\0', begin), text.size());
+    if (end - begin >= kNumberZeros) return end;
+  }
+}
+
+}  // namespace
+
+std::size_t first_chunk_bytes(std::span<const std::byte> bytes) noexcept {
+  const std::size_t rolled = rolled_chunk_bytes(bytes);
+  const std::size_t number_end = end_of_number(bytes.first(rolled));
+  return number_end < kMinChunkBytes ? rolled : number_end;
 }
 
 }  // namespace pfcache
