@@ -16,6 +16,7 @@
 #include "prompt/locks.hpp"
 #include "prompt/payload_checksum.hpp"
 #include "prompt/payload_source.hpp"
+#include "prompt/prefix_search.hpp"
 #include "prompt/prompt_file.hpp"
 #include "prompt/prompt_index.hpp"
 #include "prompt/prompt_writer.hpp"
@@ -31,12 +32,6 @@ Directory open_or_make(const std::filesystem::path& path) {
   auto target = std::filesystem::absolute(path);
   if (!target.has_filename()) target = target.parent_path();
   return Directory::open(target.parent_path()).make_directory(target.filename().native());
-}
-
-bool fits(const PromptInfo& info, const PromptFilter& filter) noexcept {
-  return (!filter.quant_bits || *filter.quant_bits == info.header.quant_bits) &&
-         (!filter.model_id || *filter.model_id == info.header.model_id) &&
-         (!filter.max_tokens || info.header.token_count <= *filter.max_tokens);
 }
 
 /// For counting hits where that is allowed, and else for reading.
@@ -125,6 +120,15 @@ struct DiskKvCache::Impl {
   }
 
   std::optional<LoadedPrompt> load(const PromptName& name, const PromptLoadOptions& load_options) const;
+
+  /// By the headers in memory, so that files of another model aren't opened for nothing.
+  void drop_unfit(std::vector<Candidate>& candidates, const PromptFilter& filter) const {
+    const std::scoped_lock guard(mutex);
+    std::erase_if(candidates, [&](const Candidate& it) {
+      const PromptInfo* info = index.find(it.name);
+      return info == nullptr || !fits(*info, filter);
+    });
+  }
 
   Directory directory;
   std::filesystem::path path;
@@ -215,26 +219,19 @@ std::optional<PromptInfo> DiskKvCache::find(const PromptKey& key) const {
 }
 
 std::optional<PromptInfo> DiskKvCache::find_longest(std::string_view prompt, const PromptFilter& filter) const {
-  std::vector<PromptName> candidates;
+  std::vector<Candidate> candidates;
   {
     const std::scoped_lock guard(impl_->mutex);
     impl_->index.refresh();
     candidates = impl_->index.tails().candidates(prompt);
   }
-  for (const PromptName& name : candidates) {
-    const std::string file_name = name.file_name();
-    const std::string path = impl_->directory.path_of(file_name);
-    try {
-      const auto fd = impl_->directory.find_file(file_name);
-      if (!fd) continue;
-      const PromptInfo info = read_prompt_info(fd->get(), name, path);
-      if (info.header.text_bytes > prompt.size() || !fits(info, filter)) continue;
-      if (has_prompt_text(fd->get(), prompt.substr(0, info.header.text_bytes), path)) return info;
-    } catch (const Error&) {
-      // A shorter one will do: what is wrong with this one is for load() and list() to say.
-    }
-  }
-  return std::nullopt;
+  const auto few = std::span<const Candidate>(candidates).first(std::min(candidates.size(), kFewCandidates));
+  if (auto found = first_prefix(impl_->directory, few, prompt, filter)) return found;
+  candidates.erase(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(few.size()));
+  if (candidates.empty()) return std::nullopt;
+  drop_other_keys(candidates, prompt);
+  impl_->drop_unfit(candidates, filter);
+  return first_prefix(impl_->directory, candidates, prompt, filter);
 }
 
 PromptListing DiskKvCache::list() const {

@@ -26,11 +26,11 @@ void TailTable::erase(const PromptName& name, std::uint32_t text_bytes) {
   if (row != rows_.end()) rows_.erase(row);
 }
 
-std::vector<PromptName> TailTable::candidates(std::string_view prompt) const {
-  std::vector<PromptName> found;
+std::vector<Candidate> TailTable::candidates(std::string_view prompt) const {
+  std::vector<Candidate> found;
   for (const Row& row : rows_) {
     if (row.text_bytes > prompt.size()) continue;
-    if (tail_of(prompt.substr(0, row.text_bytes)) == row.tail) found.push_back(row.name);
+    if (tail_of(prompt.substr(0, row.text_bytes)) == row.tail) found.push_back({row.name, row.text_bytes});
   }
   return found;
 }

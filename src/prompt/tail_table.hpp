@@ -16,6 +16,12 @@ namespace pfcache {
 /// The last eight bytes of a text, or all of a shorter one, as a number. Texts of different lengths don't compare.
 [[nodiscard]] std::uint64_t tail_of(std::string_view text) noexcept;
 
+/// A text that may be a prefix of a prompt.
+struct Candidate {
+  PromptName name;
+  std::uint32_t text_bytes = 0;
+};
+
 class TailTable {
  public:
   void insert(const PromptName& name, std::uint32_t text_bytes, std::uint64_t tail);
@@ -23,7 +29,7 @@ class TailTable {
   void clear() noexcept { rows_.clear(); }
 
   /// The entries whose text may be a prefix of `prompt`, longest first.
-  [[nodiscard]] std::vector<PromptName> candidates(std::string_view prompt) const;
+  [[nodiscard]] std::vector<Candidate> candidates(std::string_view prompt) const;
 
  private:
   struct Row {

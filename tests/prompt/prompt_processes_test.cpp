@@ -15,12 +15,6 @@
 namespace pfcache::test {
 namespace {
 
-/// Durability is no matter here, and without the waits there are more races to meet.
-class NoSyncOps final : public FileOps {
- public:
-  int fsync(int) override { return 0; }
-};
-
 std::chrono::seconds stress_time() {
   const char* secs = std::getenv("PFCACHE_STRESS_SECS");  // NOLINT(concurrency-mt-unsafe)
   return std::chrono::seconds(secs == nullptr ? 2 : std::atoi(secs));

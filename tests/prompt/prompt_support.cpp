@@ -63,6 +63,18 @@ DiskKvCacheOptions options_at(std::uint64_t now, EvictionPolicy policy) {
   return options;
 }
 
+IoCount io_count() {
+  std::ifstream file("/proc/self/io");
+  IoCount count;
+  std::string name;
+  std::uint64_t number = 0;
+  while (file >> name >> number) {
+    if (name == "rchar:") count.bytes = number;
+    if (name == "syscr:") count.reads = number;
+  }
+  return count;
+}
+
 std::string payload_of(std::size_t size_bytes, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::string bytes(size_bytes, '\0');

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_ops.hpp"
 #include "pfcache/disk_kv_cache.hpp"
 
 namespace pfcache::test {
@@ -12,7 +13,7 @@ namespace pfcache::test {
 inline constexpr std::uint64_t kBudget = kMinPromptBudgetBytes;
 inline constexpr std::uint64_t kNow = 1'700'100'000;
 
-/// FORMATS' golden file.
+/// A file of ds4's, byte for byte.
 extern const std::string kGoldenKey;
 extern const std::string kGoldenHex;
 [[nodiscard]] PromptSave golden_prompt();
@@ -25,6 +26,19 @@ void spew(const std::filesystem::path& path, std::string_view bytes);
 
 /// Options with a clock that stands still.
 [[nodiscard]] DiskKvCacheOptions options_at(std::uint64_t now = kNow, EvictionPolicy policy = EvictionPolicy::value);
+
+/// For tests in which durability is no matter: without the waits there are more races to meet, and less time is spent.
+class NoSyncOps final : public FileOps {
+ public:
+  int fsync(int) override { return 0; }
+};
+
+/// What this process has read so far, by read(2) and its kin.
+struct IoCount {
+  std::uint64_t reads = 0;
+  std::uint64_t bytes = 0;
+};
+[[nodiscard]] IoCount io_count();
 
 /// A payload that depends on `seed` all over.
 [[nodiscard]] std::string payload_of(std::size_t size_bytes, std::uint64_t seed);
