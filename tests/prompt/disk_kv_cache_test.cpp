@@ -130,6 +130,35 @@ TEST_CASE("a load counts a hit and notes the time, and nothing else changes") {
   CHECK(bytes == golden);
 }
 
+TEST_CASE("a hit never lands in a newer file that has taken the name") {
+  const TempDir dir;
+  DiskKvCache other(dir.path(), kBudget);
+  DiskKvCacheOptions options;
+  options.now_unix_secs = [&] {  // asked for after the payload was read and before the hit is counted
+    save(other, "t", "newer");
+    return kNow;
+  };
+  const auto key = save(other, "t", "old").info.name.key;
+  const DiskKvCache cache(dir.path(), kBudget, options);
+  auto loaded = cache.load(key);
+  CHECK(as_text(loaded->payload()) == "old");
+  CHECK(other.find(key)->header.hit_count == 0);
+  CHECK(other.find(key)->header.last_used_unix_secs != kNow);
+}
+
+TEST_CASE("to find and list entries their headers are read, and nothing of their payloads") {
+  const TempDir dir;
+  DiskKvCache writer(dir.path(), kBudget);
+  for (const char* text : {"a", "ab", "abc"}) save(writer, text, std::string(5 << 20, 'p'));
+  const IoCount before = io_count();
+  DiskKvCache cache(dir.path(), kBudget);
+  CHECK(cache.list().entries.size() == 3);
+  CHECK(cache.find(DiskKvCache::key_for("ab")));
+  CHECK(cache.find_longest("abc"));
+  CHECK(cache.evict_to_budget().entries == 0);
+  CHECK(io_count().bytes - before.bytes < 4096);
+}
+
 TEST_CASE("an entry that was replaced or removed while it is open keeps its bytes, and gets no hit") {
   const TempDir dir;
   DiskKvCache cache(dir.path(), kBudget);
@@ -234,6 +263,24 @@ TEST_CASE("temp files are swept when they are old, and never while somebody writ
   CHECK(cache.sweep_temp_files() == 2);
   CHECK(names_in(dir.path()) ==
         std::vector<std::string>{".tmp-0000000000000002", ".tmp-0000000000000003", mine, "a.kv.tmp.x", "other"});
+}
+
+TEST_CASE("what a save is writing isn't swept, however old it is said to be") {
+  const TempDir dir;
+  DiskKvCache cache(dir.path(), kBudget);
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  std::jthread saving([&] { cache.save({.text = "t", .header = {}}, read_end.get()); });
+  while (names_in(dir.path()).empty() || fs::file_size(dir.path() / names_in(dir.path()).front()) == 0) {
+    std::this_thread::yield();  // it is locked by the time its header is written
+  }
+  CHECK(cache.sweep_temp_files(std::chrono::seconds(0)) == 0);
+  REQUIRE(::write(write_end.get(), "payload", 7) == 7);
+  write_end.reset();
+  saving.join();
+  CHECK(payload_of(cache, "t") == "payload");
 }
 
 TEST_CASE("a file that somebody else wrote is checked, counted and given a checksum") {

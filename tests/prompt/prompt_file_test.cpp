@@ -1,4 +1,4 @@
-// The format of FORMATS, and files that don't follow it.
+// KVC files, and files that are none.
 #include "pfcache/prompt_file.hpp"
 
 #include <doctest/doctest.h>
@@ -125,6 +125,8 @@ TEST_CASE("files that are no entries are told of, refused, passed over, and left
     CHECK(failure.code == test.code);
     CHECK(failure.what.find(kGoldenKey) != std::string::npos);
     CHECK(failure_of([&] { std::ignore = cache.adopt(kGoldenKey + ".kv"); }).code == test.code);
+    // By its header and its size, before anything else is read.
+    CHECK(failure_of([&] { std::ignore = cache.find(PromptKey::parse(kGoldenKey)); }).code == test.code);
     CHECK_FALSE(cache.find_longest("<|user|>hi<|assistant|> and more"));
     CHECK(cache.list().entries.empty());
     CHECK(cache.list().unreadable.size() == 1);
