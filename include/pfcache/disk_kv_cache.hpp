@@ -30,7 +30,8 @@ namespace pfcache {
 
 inline constexpr std::uint64_t kMinPromptBudgetBytes = std::uint64_t{64} << 20;
 inline constexpr std::uint64_t kDefaultPromptBudgetBytes = std::uint64_t{8} << 30;
-/// Temp files that nobody holds are swept once they are this old.
+/// Temp files that nobody holds are swept once they are this old: by evictions, and by a cache's first save and then one
+/// so often.
 inline constexpr std::chrono::seconds kPromptTempAge = std::chrono::hours(1);
 
 /// Which entry goes first when room is needed.

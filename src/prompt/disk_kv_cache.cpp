@@ -91,6 +91,18 @@ struct DiskKvCache::Impl {
     return result;
   }
 
+  /// For those who never ask for an eviction. REQUIRES: `mutex` is held.
+  void sweep_when_due() {
+    const auto time = std::chrono::steady_clock::now();
+    if (last_sweep && time - *last_sweep < kPromptTempAge) return;
+    last_sweep = time;
+    try {
+      sweep_prompt_temps(directory, kPromptTempAge);
+    } catch (const Error&) {
+      // A save has not failed for what others left behind; evict_to_budget() says what is wrong with it.
+    }
+  }
+
   void require_fit(const PromptInfo& info) const {
     if (info.charged_bytes() <= budget_bytes) return;
     throw Error(Errc::too_large, fmt::format("prompt {}: {} bytes never fit a budget of {}", info.name.key.hex(),
@@ -108,6 +120,7 @@ struct DiskKvCache::Impl {
     const PromptName& name = written.info.name;
     const DirectoryLock lock(directory, options.lock_wait);
     const std::scoped_lock guard(mutex);
+    sweep_when_due();
     const EvictionResult evicted = evict(budget_bytes - written.info.charged_bytes(), name.key);
     written.file.publish(name.file_name());
     for (const PromptForm form : kForms) {
@@ -135,7 +148,9 @@ struct DiskKvCache::Impl {
   std::uint64_t budget_bytes;
   DiskKvCacheOptions options;
   mutable std::mutex mutex;
-  mutable PromptIndex index{directory};  // guarded by mutex
+  // Both below are guarded by mutex.
+  mutable PromptIndex index{directory};
+  std::optional<std::chrono::steady_clock::time_point> last_sweep;
 };
 
 std::optional<LoadedPrompt> DiskKvCache::Impl::load(const PromptName& name,

@@ -283,6 +283,23 @@ TEST_CASE("what a save is writing isn't swept, however old it is said to be") {
   CHECK(payload_of(cache, "t") == "payload");
 }
 
+TEST_CASE("a save and an eviction sweep, and nothing that only reads does") {
+  const TempDir dir;
+  const auto leave_temp = [&] {
+    spew(dir.path() / ".tmp-0000000000000001", "half");
+    make_old(dir.path() / ".tmp-0000000000000001");
+  };
+  leave_temp();
+  DiskKvCache cache(dir.path(), kBudget);
+  std::ignore = cache.list();
+  CHECK(names_in(dir.path()).size() == 1);  // reading writes nothing
+  save(cache, "t", "p");
+  CHECK(names_in(dir.path()) == std::vector<std::string>{DiskKvCache::key_for("t").hex() + ".kv"});
+  leave_temp();
+  cache.evict_to_budget();
+  CHECK(names_in(dir.path()).size() == 1);
+}
+
 TEST_CASE("a file that somebody else wrote is checked, counted and given a checksum") {
   const TempDir dir;
   DiskKvCache cache(dir.path(), kBudget);
