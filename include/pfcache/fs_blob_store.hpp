@@ -8,6 +8,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "pfcache/blob_store.hpp"
 
@@ -24,6 +26,9 @@ enum class EncodingPolicy {
   zstd_19,    ///< one zstd frame at level 19: what pf-core writes and reads
   raw,        ///< no compression
 };
+
+/// `auto`, `zst19` or `raw`, as configurations and commands spell them; nothing for another text.
+[[nodiscard]] std::optional<EncodingPolicy> encoding_named(std::string_view name) noexcept;
 
 class FsBlobStore final : public BlobStore {
  public:

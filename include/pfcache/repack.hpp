@@ -18,7 +18,7 @@
 namespace pfcache {
 
 struct RepackOptions {
-  /// What to convert to; nothing: what the store's profile writes. `automatic` takes the width of a page's elements
+  /// What to convert to; nothing: what the store writes. `automatic` takes the width of a page's elements
   /// from the manifests of the sealed snapshots. A `.zst` is taken for what `zstd_19` makes, whatever its level.
   std::optional<EncodingPolicy> encoding;
   unsigned threads = 0;  ///< 0 = one a CPU

@@ -10,16 +10,28 @@
 
 #include "pfcache/blob_store.hpp"
 #include "pfcache/catalog.hpp"
+#include "pfcache/fs_blob_store.hpp"
 #include "pfcache/manifest.hpp"
 #include "pfcache/unique_fd.hpp"
 
 #pragma GCC visibility push(default)
 namespace pfcache {
 
+class Config;
+
 /// What a store writes.
 enum class Profile {
   automatic,  ///< the encoding that suits each blob
   pf_core,    ///< only what pf-core 1.0 reads: one zstd frame at level 19
+};
+
+/// How to work with a store, in place of what its config.toml says; what is left out is as that says.
+struct StoreOptions {
+  std::optional<EncodingPolicy> encoding = {};  ///< of new blobs; not looked at in a store of profile pf_core
+  std::optional<std::chrono::seconds> staging_keep = {};
+
+  /// As `config` has it, which has looked into the store's config.toml, too.
+  [[nodiscard]] static StoreOptions from(const Config& config);
 };
 
 /// A promise, kept while the object lives, that what its holder has put but not yet sealed is not garbage. Any number
@@ -53,10 +65,10 @@ class Store {
   /// Opens a store: a directory with a config.toml whose format is 1, or one that pf-core wrote (blobs/sha256 and no
   /// config.toml), which is used with profile `pf_core`. Writes nothing.
   /// Throws: Errc::not_found, saying what is missing; Errc::unsupported for a newer format; Errc::malformed.
-  static Store open(const std::filesystem::path& path);
+  static Store open(const std::filesystem::path& path, const StoreOptions& options = {});
 
   /// As above, on a directory that is already open. For use inside the library and its tests.
-  static Store open(Directory directory);
+  static Store open(Directory directory, const StoreOptions& options = {});
 
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
@@ -65,6 +77,9 @@ class Store {
   [[nodiscard]] const std::filesystem::path& path() const noexcept;
   [[nodiscard]] Profile profile() const noexcept;
 
+  /// How new blobs are written.
+  [[nodiscard]] EncodingPolicy encoding() const noexcept;
+
   /// True for a store that pf-core wrote and nobody made ours: it has no seals, so every manifest in it is a snapshot.
   [[nodiscard]] bool is_foreign() const noexcept;
 
@@ -72,7 +87,7 @@ class Store {
   /// and in one of profile pf_core, into which pf-core may write.
   [[nodiscard]] bool may_hold_unsealed_snapshots() const noexcept;
 
-  /// How long a directory of staging/ that nobody touches is kept: `staging_keep` in config.toml.
+  /// How long a directory of staging/ that nobody touches is kept: the setting `staging_keep`.
   static constexpr std::chrono::seconds kDefaultStagingKeep = std::chrono::hours(24);
   [[nodiscard]] std::chrono::seconds staging_keep() const noexcept;
 

@@ -104,9 +104,8 @@ class WarmStartStore {
   /// The store in `root`, which need not exist: the first save makes it. Writes nothing.
   static WarmStartStore open(const std::filesystem::path& root, WarmStartOptions options = {});
 
-  /// The store in `warm` of the store that `pfcache` uses when none is named: $PFCACHE_STORE, else /var/lib/pfcache for
-  /// root, else $XDG_DATA_HOME/pfcache or ~/.local/share/pfcache.
-  /// Throws: Errc::invalid_argument when nothing says where that is.
+  /// The store in `warm` of the store that `pfcache` uses when none is named: as Config has it, of this process.
+  /// Throws: Errc::invalid_argument when nothing says where that is; what is wrong with the configuration.
   static WarmStartStore open_default(WarmStartOptions options = {});
 
   /// As open(), with every change going through `ops`. For tests of the library. REQUIRES: `ops` outlives the store.

@@ -94,6 +94,13 @@ struct FsBlobStore::Impl {
   EncodingPolicy policy;
 };
 
+std::optional<EncodingPolicy> encoding_named(std::string_view name) noexcept {
+  if (name == "auto") return EncodingPolicy::automatic;
+  if (name == "zst19") return EncodingPolicy::zstd_19;
+  if (name == "raw") return EncodingPolicy::raw;
+  return std::nullopt;
+}
+
 FsBlobStore::FsBlobStore(const std::filesystem::path& root, EncodingPolicy policy)
     : FsBlobStore(Directory::open(root), policy) {}
 

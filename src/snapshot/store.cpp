@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "base/directory.hpp"
+#include "pfcache/config.hpp"
 #include "pfcache/error.hpp"
-#include "pfcache/fs_blob_store.hpp"
 #include "snapshot/manifest_blob.hpp"
 #include "snapshot/store_config.hpp"
 
@@ -20,15 +20,12 @@ namespace {
 const std::string kConfig = "config.toml";
 const std::string kLock = "lock";
 
-/// Everything a command does to a snapshot keeps this order, so that a crash leaves the old state or the new one and a
-/// clean-up never takes what is still needed:
-///
-///   lease → blobs of the pages → manifest blob → snapshots/<digest> → refs/<name> → lease given back
-///
-/// each durable before the next begins. Removal goes the other way round.
-EncodingPolicy policy_of(Profile profile) noexcept {
-  return profile == Profile::pf_core ? EncodingPolicy::zstd_19 : EncodingPolicy::automatic;
-}
+// Everything a command does to a snapshot keeps this order, so that a crash leaves the old state or the new one and a
+// clean-up never takes what is still needed:
+//
+//   lease → blobs of the pages → manifest blob → snapshots/<digest> → refs/<name> → lease given back
+//
+// each durable before the next begins. Removal goes the other way round.
 
 bool has_pf_core_blobs(const Directory& directory) {
   const auto blobs = directory.find_directory("blobs");
@@ -107,7 +104,7 @@ struct Store::Impl {
         directory(std::move(root)),
         config(what),
         is_foreign(foreign),
-        blobs(directory, policy_of(what.profile)),
+        blobs(directory, encoding_of(what.profile, what.settings)),
         catalog(directory) {}
 
   std::filesystem::path path;
@@ -138,16 +135,21 @@ Store Store::init(const std::filesystem::path& path, std::optional<Profile> prof
   return open(path);
 }
 
-Store Store::open(const std::filesystem::path& path) { return open(open_root(path)); }
+Store Store::open(const std::filesystem::path& path, const StoreOptions& options) {
+  return open(open_root(path), options);
+}
 
-Store Store::open(Directory directory) {
+Store Store::open(Directory directory, const StoreOptions& options) {
   std::filesystem::path path = directory.path();
-  if (const auto config = read_config(directory)) {
+  if (auto config = read_config(directory)) {
+    if (options.encoding) config->settings.encoding = options.encoding;
+    if (options.staging_keep) config->settings.staging_keep = options.staging_keep;
     return Store(std::make_unique<Impl>(std::move(path), std::move(directory), *config, false));
   }
   if (has_pf_core_blobs(directory)) {
     StoreConfig config;
     config.profile = Profile::pf_core;
+    config.settings = options;
     return Store(std::make_unique<Impl>(std::move(path), std::move(directory), config, true));
   }
   throw Error(Errc::not_found,
@@ -166,7 +168,10 @@ bool Store::is_foreign() const noexcept { return impl_->is_foreign; }
 bool Store::may_hold_unsealed_snapshots() const noexcept {
   return is_foreign() || impl_->config.adopted || profile() == Profile::pf_core;
 }
-std::chrono::seconds Store::staging_keep() const noexcept { return impl_->config.staging_keep; }
+EncodingPolicy Store::encoding() const noexcept { return encoding_of(profile(), impl_->config.settings); }
+std::chrono::seconds Store::staging_keep() const noexcept {
+  return impl_->config.settings.staging_keep.value_or(kDefaultStagingKeep);
+}
 BlobStore& Store::blobs() noexcept { return impl_->blobs; }
 const BlobStore& Store::blobs() const noexcept { return impl_->blobs; }
 Catalog& Store::catalog() noexcept { return impl_->catalog; }

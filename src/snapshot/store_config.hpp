@@ -1,4 +1,4 @@
-// STORE/config.toml: `format = 1`, and what was changed from the defaults.
+// STORE/config.toml: what a store is, and the settings that it brings.
 #pragma once
 
 #include <chrono>
@@ -10,23 +10,23 @@
 
 namespace pfcache {
 
-inline constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{64} << 10;
-inline constexpr std::int64_t kStoreFormat = 1;
-
 struct StoreConfig {
   Profile profile = Profile::automatic;
-  bool adopted = false;                                            ///< pf-core wrote it before it was ours
-  std::chrono::seconds staging_keep = Store::kDefaultStagingKeep;  ///< e.g. "24h"
+  bool adopted = false;        ///< pf-core wrote it before it was ours
+  StoreOptions settings = {};  ///< those of the file
 };
 
 /// `auto` or `pf-core`.
 [[nodiscard]] std::string_view name_of(Profile profile) noexcept;
 [[nodiscard]] std::optional<Profile> profile_named(std::string_view name) noexcept;
 
-/// The text of a configuration, of which parse_config() makes `config` again.
+/// The text of a new store's configuration. Settings are for people to add.
 [[nodiscard]] std::string to_toml(const StoreConfig& config);
 
-/// Throws: Errc::malformed naming the key or the line; Errc::unsupported for a newer format.
-[[nodiscard]] StoreConfig parse_config(std::string_view text, std::string_view name);
+/// Throws: Errc::malformed naming the key and the line; Errc::unsupported for a newer format.
+[[nodiscard]] StoreConfig parse_config(std::string_view text, const std::string& name);
+
+/// How blobs are written: as the profile asks, then as `settings` do.
+[[nodiscard]] EncodingPolicy encoding_of(Profile profile, const StoreOptions& settings) noexcept;
 
 }  // namespace pfcache

@@ -16,9 +16,8 @@ namespace pfcache {
 namespace {
 
 EncodingPolicy choose_policy(const Store& store, const RepackOptions& options) {
-  const bool is_pf_core = store.profile() == Profile::pf_core;
-  if (!options.encoding) return is_pf_core ? EncodingPolicy::zstd_19 : EncodingPolicy::automatic;
-  if (!is_pf_core || *options.encoding == EncodingPolicy::zstd_19) return *options.encoding;
+  const EncodingPolicy policy = options.encoding.value_or(store.encoding());
+  if (store.profile() != Profile::pf_core || policy == EncodingPolicy::zstd_19) return policy;
   throw Error(Errc::invalid_argument,
               fmt::format("'{}' has profile pf-core: pf-core could not read its blobs in another encoding than zst19",
                           store.path().native()));

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <cstdlib>
 
 #include "base/directory.hpp"
+#include "pfcache/config.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/sha256.hpp"
 #include "warm/eviction.hpp"
@@ -37,20 +37,6 @@ constexpr std::uint64_t kHeadroomParts = 8;
 
 nanoseconds system_unix_time() {
   return std::chrono::duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch());
-}
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets variables
-  return value == nullptr ? "" : value;
-}
-
-fs::path default_store() {
-  if (const std::string named = environment("PFCACHE_STORE"); !named.empty()) return named;
-  if (::geteuid() == 0) return "/var/lib/pfcache";
-  // The XDG specification has relative paths ignored.
-  if (const fs::path data = environment("XDG_DATA_HOME"); data.is_absolute()) return data / "pfcache";
-  if (const fs::path home = environment("HOME"); home.is_absolute()) return home / ".local/share/pfcache";
-  throw Error(Errc::invalid_argument, "no store is named and $HOME is unset: expected $PFCACHE_STORE");
 }
 
 fs::path settle(const fs::path& path) {
@@ -257,7 +243,9 @@ WarmStartStore WarmStartStore::open(const fs::path& root, WarmStartOptions optio
 }
 
 WarmStartStore WarmStartStore::open_default(WarmStartOptions options) {
-  return open(default_store() / "warm", std::move(options));
+  const Config config = Config::load(ConfigSources::of_process());
+  config.require_sound();
+  return open(config.store_path() / "warm", std::move(options));
 }
 
 WarmStartStore::WarmStartStore(const fs::path& root, WarmStartOptions options, FileOps& ops)

@@ -452,18 +452,6 @@ def test_a_warm_start_is_as_the_page_says(store):
     assert store.run("warm", "lookup", key).stdout == "better"
 
 
-def test_configuration_keys_are_those_that_are_read(tmp_path):
-    text = (REPO / "src" / "snapshot" / "store_config.cpp").read_text()
-    read = set(re.findall(r'(?:key [!=]= |table\[)"(\w+)"', text))
-    documented = {plain(term).split()[0] for term in terms(section("pfcache.toml.5", "KEYS"))}
-    assert documented == read
-    for number, example in enumerate(literals(source("pfcache.toml.5"))):
-        store = tmp_path / str(number)
-        store.mkdir()
-        (store / "config.toml").write_text(example)
-        subprocess.run([str(PFCACHE), "--store", str(store), "stats"], check=True, capture_output=True, timeout=60)
-
-
 # --- libpfcache(3) ----------------------------------------------------------------------------------------------------
 
 

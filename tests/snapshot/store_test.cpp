@@ -224,15 +224,24 @@ TEST_CASE("a configuration is read back as it was written") {
   CHECK(parse_config("# mine\nprofile = 'auto'\nformat = 1", "config").profile == Profile::automatic);
 }
 
-TEST_CASE("a configuration keeps that pf-core wrote the store, and for how long staging directories stay") {
+TEST_CASE("a configuration keeps that pf-core wrote the store") {
   StoreConfig config;
-  CHECK(parse_config(to_toml(config), "config").staging_keep == std::chrono::hours(24));
   CHECK_FALSE(parse_config(to_toml(config), "config").adopted);
   config.adopted = true;
-  config.staging_keep = std::chrono::minutes(90);
-  CHECK(to_toml(config) == "format = 1\nadopted = true\nstaging_keep = \"90m\"\n");
+  CHECK(to_toml(config) == "format = 1\nadopted = true\n");
   CHECK(parse_config(to_toml(config), "config").adopted);
-  CHECK(parse_config(to_toml(config), "config").staging_keep == std::chrono::minutes(90));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a store has the settings of its file, unless it is opened with others") {
+  Store::init(path);
+  CHECK(Store::open(path).staging_keep() == std::chrono::hours(24));
+  CHECK((Store::open(path).encoding() == EncodingPolicy::automatic));
+  write_text(path / "config.toml", "format = 1\nencoding = \"raw\"\nstaging_keep = \"90m\"\n");
+  CHECK(Store::open(path).staging_keep() == std::chrono::minutes(90));
+  CHECK((Store::open(path).encoding() == EncodingPolicy::raw));
+  const Store other = Store::open(path, {EncodingPolicy::zstd_19, std::chrono::seconds(1)});
+  CHECK(other.staging_keep() == std::chrono::seconds(1));
+  CHECK((other.encoding() == EncodingPolicy::zstd_19));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a store that pf-core wrote is remembered as such, whatever profile it is made") {
@@ -293,7 +302,7 @@ TEST_CASE("a configuration that isn't understood is refused, and the message nam
       {"format = 2\nnews = true", Errc::unsupported, "format 2"},
       {"format = 1\nprofil = \"auto\"", Errc::malformed, "'profil'"},
       {"format = 1\nprofile = \"pf_core\"", Errc::malformed, "'profile'"},
-      {"format = 1\nprofile = 3", Errc::malformed, "'profile'"},
+      {"format = 1\nprofile = 3", Errc::malformed, "line 2"},
       {"format = 1\nadopted = 1", Errc::malformed, "'adopted'"},
       {"format = 1\nstaging_keep = 24", Errc::malformed, "'staging_keep'"},
       {"format = 1\nstaging_keep = \"a day\"", Errc::malformed, "'staging_keep'"},

@@ -511,7 +511,7 @@ TEST_CASE("on a full disk a save fails, leaves nothing, and works again when the
 
 TEST_CASE("the default store is where pfcache's is") {
   const auto root_of = [](std::initializer_list<std::pair<const char*, const char*>> variables) {
-    for (const char* name : {"PFCACHE_STORE", "XDG_DATA_HOME", "HOME"})
+    for (const char* name : {"PFCACHE_STORE", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "HOME"})
       ::unsetenv(name);                                                    // NOLINT(concurrency-mt-unsafe)
     for (const auto& [name, value] : variables) ::setenv(name, value, 1);  // NOLINT(concurrency-mt-unsafe)
     return WarmStartStore::open_default().root();
