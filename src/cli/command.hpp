@@ -92,6 +92,7 @@ Command verify_command();
 Command stats_command();
 Command repack_command();
 Command gc_command();
+Command config_command();
 CommandGroup prompt_group();
 Command prompt_put_command();
 Command prompt_get_command();

@@ -18,8 +18,9 @@ constexpr const char* kDescription =
 constexpr const char* kFooter = R"(SNAPSHOT is 64 hex digits, sha256: and them, a unique prefix of 8 or more digits,
 a name, or the name of an engine file's record.
 
-The store is the one of --store, else of $PFCACHE_STORE, else /var/lib/pfcache for
-root and $XDG_DATA_HOME/pfcache or ~/.local/share/pfcache for everybody else.
+The store is the one of --store, else of $PFCACHE_STORE, else of the configuration
+(see pfcache config), else /var/lib/pfcache for root and $XDG_DATA_HOME/pfcache or
+~/.local/share/pfcache for everybody else.
 
 Results go to standard output, talk to standard error. With --json a command
 prints one JSON object, an error as {"error":{"message":...,"code":...}}.
@@ -33,7 +34,7 @@ Example:
 std::vector<Command> all_commands() {
   return {init_command(),   capture_command(), restore_command(), list_command(),  show_command(),   diff_command(),
           name_command(),   unname_command(),  pin_command(),     unpin_command(), remove_command(), fetch_command(),
-          verify_command(), gc_command(),      repack_command(),  stats_command()};
+          verify_command(), gc_command(),      repack_command(),  stats_command(), config_command()};
 }
 
 std::vector<CommandGroup> all_groups() { return {prompt_group(), warm_group()}; }

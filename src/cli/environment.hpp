@@ -2,6 +2,7 @@
 #pragma once
 
 #include <csignal>
+#include <filesystem>
 #include <functional>
 #include <iosfwd>
 #include <optional>
@@ -16,6 +17,7 @@ struct Environment {
   std::ostream& err;  ///< talk
   std::function<std::optional<std::string>(const std::string&)> variable;
   bool is_root = false;
+  std::filesystem::path root = "/";  ///< below which the files of the machine are: /etc, /proc, /dev
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   std::stop_token stop = {};                                 ///< requested by the first signal that asks for an end

@@ -5,6 +5,7 @@
 #include "cli/session.hpp"
 #include "cli/text.hpp"
 #include "cli/values.hpp"
+#include "pfcache/config.hpp"
 #include "pfcache/duration.hpp"
 
 namespace pfcache::cli {
@@ -40,10 +41,27 @@ void print_record(const GcReport& report, const GcOptions& options, const Sessio
   session.print(json.end_object());
 }
 
-int run_gc(const GcOptions& arguments, const Session& session) {
-  Store store = session.open_store();
-  GcOptions options = arguments;
+/// What the command line leaves to the configuration.
+struct GcArguments {
+  std::optional<std::chrono::seconds> grace;
+  std::optional<std::chrono::seconds> wait;
+  bool dry_run = false;
+  bool unsealed = false;
+};
+
+GcOptions options_of(const GcArguments& arguments, const Session& session) {
+  GcOptions options;
+  options.grace = arguments.grace.value_or(session.config().duration(Setting::gc_grace));
+  options.wait = arguments.wait.value_or(session.config().duration(Setting::gc_wait));
+  options.dry_run = arguments.dry_run;
+  options.unsealed = arguments.unsealed;
   options.stop = session.stop();
+  return options;
+}
+
+int run_gc(const GcArguments& arguments, const Session& session) {
+  Store store = session.open_store();
+  const GcOptions options = options_of(arguments, session);
   const GcReport report = collect_garbage(store, options);
   if (session.json()) {
     print_record(report, options, session);
@@ -65,22 +83,22 @@ Command gc_command() {
   return {"gc", "Give back the space of what no snapshot needs",
           "Removes blobs that no snapshot, name, engine file or arriving snapshot needs and\n"
           "temp files that killed programs left, when they are older than the grace period;\n"
-          "and directories of staging/ that nobody has touched for longer than staging_keep\n"
-          "in config.toml (24h). Writers wait for moments only. A manifest, name or record\n"
+          "and directories of staging/ that nobody has touched for longer than\n"
+          "staging_keep (24h). Writers wait for moments only. A manifest, name or record\n"
           "that can't be read ends it before anything is removed. Exit status 11 when\n"
           "somebody writes to the store for longer than --wait.\n\n"
           "In a store that pf-core wrote or may write, manifests count though they have no\n"
           "seal, those of removed snapshots too; --unsealed takes them for garbage: name\n"
           "first what is to stay. Don't run pf-core meanwhile: it knows no locks.",
           "pfcache gc --dry-run", [](ArgumentTable& table) {
-            auto options = std::make_shared<GcOptions>();
-            table.flag("--dry-run", options->dry_run, "only say what would go; changes nothing");
-            table.option("--grace", "TIME", "keep what is younger: 90s, 15m, 1h, 7d (1h)",
-                         [options](std::string_view text) { options->grace = parse_time("--grace", text); });
-            table.option("--wait", "TIME", "for writers to end (10s)",
-                         [options](std::string_view text) { options->wait = parse_time("--wait", text); });
-            table.flag("--unsealed", options->unsealed, "remove manifests without a seal too");
-            return [options](const Session& session) { return run_gc(*options, session); };
+            auto arguments = std::make_shared<GcArguments>();
+            table.flag("--dry-run", arguments->dry_run, "only say what would go; changes nothing");
+            table.option("--grace", "TIME", "keep what is younger: 90s, 15m, 1h, 7d (gc.grace)",
+                         [arguments](std::string_view text) { arguments->grace = parse_time("--grace", text); });
+            table.option("--wait", "TIME", "for writers to end (gc.wait)",
+                         [arguments](std::string_view text) { arguments->wait = parse_time("--wait", text); });
+            table.flag("--unsealed", arguments->unsealed, "remove manifests without a seal too");
+            return [arguments](const Session& session) { return run_gc(*arguments, session); };
           }};
 }
 

@@ -33,7 +33,7 @@ void make_directories(const std::filesystem::path& directory) {
 
 int run_init(const InitArguments& arguments, const Session& session) {
   const std::filesystem::path path = session.store_path();
-  if (session.uses_default_store()) make_directories(path.parent_path());
+  if (session.config().value(Setting::store).layer == ConfigLayer::built_in) make_directories(path.parent_path());
   const Store store = Store::init(path, arguments.profile);
   const char* profile = store.profile() == Profile::pf_core ? "pf-core" : "auto";
   if (session.json()) {

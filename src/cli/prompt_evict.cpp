@@ -8,7 +8,7 @@ namespace {
 
 int run_evict(const PromptCacheArguments& arguments, const Session& session) {
   Store store = session.open_store();
-  const auto cache = find_prompt_cache(store, arguments);
+  const auto cache = find_prompt_cache(store, session, arguments);
   const EvictionResult result = cache ? cache->evict_to_budget() : EvictionResult{};
   const std::uint64_t left = cache ? cache->total_bytes() : 0;
   session.note(fmt::format("{} evicted, {}; {} are left", counted(result.entries, "prompt"), human_bytes(result.bytes),

@@ -10,7 +10,7 @@ int run_find(const PromptFilter& filter, const Session& session) {
   Store store = session.open_store();
   const auto input = session.read_input(kMaxPromptTextBytes);
   const std::string_view prompt(reinterpret_cast<const char*>(input.data()), input.size());
-  const auto cache = find_prompt_cache(store);
+  const auto cache = find_prompt_cache(store, session);
   const auto found = cache ? cache->find_longest(prompt, filter) : std::nullopt;
   if (!found) throw Error(Errc::not_found, "no stored prompt is a prefix of this one");
   if (session.json()) {

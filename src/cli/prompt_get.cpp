@@ -30,7 +30,7 @@ void print_payload(const LoadedPrompt& loaded, const Session& session) {
 
 int run_get(const GetArguments& arguments, const Session& session) {
   Store store = session.open_store();
-  const auto cache = find_prompt_cache(store);
+  const auto cache = find_prompt_cache(store, session);
   const auto loaded = cache ? cache->load(arguments.key) : std::nullopt;
   if (!loaded) {
     throw Error(Errc::not_found, fmt::format("prompt {} in {}", arguments.key.hex(), store.path().native()));

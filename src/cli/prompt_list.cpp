@@ -32,7 +32,7 @@ void print_record(const PromptListing& listing, const Session& session) {
 
 int run_list(const Session& session) {
   Store store = session.open_store();
-  const auto cache = find_prompt_cache(store);
+  const auto cache = find_prompt_cache(store, session);
   PromptListing listing = cache ? cache->list() : PromptListing{};
   std::ranges::stable_sort(listing.entries, std::ranges::greater{},
                            [](const PromptInfo& info) { return info.header.last_used_unix_secs; });

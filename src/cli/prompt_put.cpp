@@ -18,7 +18,6 @@ struct PutArguments {
   std::string text_file;
   std::vector<std::string> files;
   PromptHeader header;
-  bool dedup = false;
 };
 
 std::uint8_t parse_u8(std::string_view argument, std::string_view text) {
@@ -72,7 +71,7 @@ int run_put(const PutArguments& arguments, const Session& session) {
   const std::string text = read_text_file(arguments.text_file);
   const bool from_file = !arguments.files.empty() && arguments.files[0] != "-";
   const UniqueFd file = from_file ? open_file(arguments.files[0]) : UniqueFd();
-  const auto cache = make_prompt_cache(store, arguments.cache, arguments.dedup);
+  const auto cache = make_prompt_cache(store, session, arguments.cache);
   const PromptSaveResult result =
       cache->save({.text = text, .header = arguments.header}, from_file ? file.get() : session.in_fd(), session.stop());
   session.note(fmt::format(
@@ -109,8 +108,8 @@ Run declare_put(ArgumentTable& table) {
                [&header](std::string_view text) { header.reason = parse_reason(text); });
   table.option("--ext", "FLAGS", "extension flags",
                [&header](std::string_view text) { header.ext_flags = parse_u8("--ext", text); });
-  table.option("--dedup", "on|off", "keep the payload as shared chunks (off)",
-               [arguments](std::string_view text) { arguments->dedup = parse_switch("--dedup", text); });
+  table.option("--dedup", "on|off", "keep the payload as shared chunks (prompt.dedup)",
+               [arguments](std::string_view text) { arguments->cache.dedup = parse_switch("--dedup", text); });
   declare_budget(table, arguments->cache);
   return [arguments](const Session& session) { return run_put(*arguments, session); };
 }

@@ -3,14 +3,20 @@
 #include <fmt/format.h>
 
 #include "cli/values.hpp"
+#include "pfcache/config.hpp"
 #include "pfcache/error.hpp"
 
 namespace pfcache::cli {
 namespace {
 
+std::optional<EvictionPolicy> policy_named(std::string_view name) {
+  if (name == "lru") return EvictionPolicy::lru;
+  if (name == "value") return EvictionPolicy::value;
+  return std::nullopt;
+}
+
 EvictionPolicy parse_policy(std::string_view text) {
-  if (text == "lru") return EvictionPolicy::lru;
-  if (text == "value") return EvictionPolicy::value;
+  if (const auto policy = policy_named(text)) return *policy;
   throw Error(Errc::invalid_argument, fmt::format("--policy: expected lru or value, found '{}'", text));
 }
 
@@ -20,30 +26,30 @@ std::uint64_t parse_budget(std::string_view text) {
   throw Error(Errc::invalid_argument, fmt::format("--budget: expected at least 64MiB, found '{}'", text));
 }
 
-std::unique_ptr<DiskKvCache> open(Store& store, const PromptCacheArguments& arguments, bool dedup) {
-  DiskKvCacheOptions options;
-  options.policy = arguments.policy;
-  options.blobs = &store.blobs();
-  options.dedup = dedup;
-  return std::make_unique<DiskKvCache>(store.path() / "prompt", arguments.budget_bytes, options);
-}
-
 }  // namespace
 
 void declare_budget(ArgumentTable& table, PromptCacheArguments& arguments) {
-  table.option("--budget", "SIZE", "of all prompts together, at least 64MiB (8GiB)",
+  table.option("--budget", "SIZE", "of all prompts together, at least 64MiB (prompt.budget)",
                [&arguments](std::string_view text) { arguments.budget_bytes = parse_budget(text); });
-  table.option("--policy", "value|lru", "which prompt goes first (value)",
+  table.option("--policy", "value|lru", "which prompt goes first (prompt.policy)",
                [&arguments](std::string_view text) { arguments.policy = parse_policy(text); });
 }
 
-std::unique_ptr<DiskKvCache> find_prompt_cache(Store& store, const PromptCacheArguments& arguments) {
+std::unique_ptr<DiskKvCache> find_prompt_cache(Store& store, const Session& session,
+                                               const PromptCacheArguments& arguments) {
   if (!std::filesystem::exists(store.path() / "prompt")) return nullptr;
-  return open(store, arguments, false);
+  return make_prompt_cache(store, session, arguments);
 }
 
-std::unique_ptr<DiskKvCache> make_prompt_cache(Store& store, const PromptCacheArguments& arguments, bool dedup) {
-  return open(store, arguments, dedup);
+std::unique_ptr<DiskKvCache> make_prompt_cache(Store& store, const Session& session,
+                                               const PromptCacheArguments& arguments) {
+  const Config& config = session.config();
+  DiskKvCacheOptions options;
+  options.policy = arguments.policy.value_or(policy_named(config.text(Setting::prompt_policy)).value());
+  options.blobs = &store.blobs();
+  options.dedup = arguments.dedup.value_or(config.is_on(Setting::prompt_dedup));
+  const std::uint64_t budget_bytes = arguments.budget_bytes.value_or(config.size_bytes(Setting::prompt_budget));
+  return std::make_unique<DiskKvCache>(store.path() / "prompt", budget_bytes, options);
 }
 
 void add_prompt(JsonWriter& json, const PromptInfo& info) {

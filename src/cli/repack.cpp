@@ -11,9 +11,7 @@ namespace pfcache::cli {
 namespace {
 
 EncodingPolicy parse_encoding(std::string_view text) {
-  if (text == "auto") return EncodingPolicy::automatic;
-  if (text == "zst19") return EncodingPolicy::zstd_19;
-  if (text == "raw") return EncodingPolicy::raw;
+  if (const auto encoding = encoding_named(text)) return *encoding;
   throw Error(Errc::invalid_argument, fmt::format("--encoding: expected auto, zst19 or raw, found '{}'", text));
 }
 
@@ -54,7 +52,7 @@ Command repack_command() {
           "Works while the store is in use. An interrupted repack is started again and goes\n"
           "on. auto: planes of bytes or zstd, what suits each blob, or raw where they save\n"
           "little; zst19: one zstd frame, which pf-core reads; raw: the bytes themselves.\n"
-          "Without --encoding what the store's profile writes. A blob that is damaged is left\n"
+          "Without --encoding what the store writes. A blob that is damaged is left\n"
           "as it is: exit status 13. Exit status 11 while another repack runs.",
           "pfcache repack --encoding raw", [](ArgumentTable& table) {
             auto options = std::make_shared<RepackOptions>();

@@ -2,26 +2,22 @@
 
 #include "cli/input.hpp"
 #include "cli/text.hpp"
-#include "pfcache/error.hpp"
 
 namespace pfcache::cli {
 
-std::filesystem::path Session::store_path() const {
-  if (global_.store) return *global_.store;
-  const std::string named = variable("PFCACHE_STORE");
-  return named.empty() ? default_store_path() : std::filesystem::path(named);
+const Config& Session::config() const {
+  any_config().require_sound();
+  return *config_;
 }
 
-bool Session::uses_default_store() const { return !global_.store && variable("PFCACHE_STORE").empty(); }
-
-std::filesystem::path Session::default_store_path() const {
-  if (environment_->is_root) return "/var/lib/pfcache";
-  // The XDG specification has relative paths ignored.
-  const std::filesystem::path data = variable("XDG_DATA_HOME");
-  if (data.is_absolute()) return data / "pfcache";
-  const std::filesystem::path home = variable("HOME");
-  if (home.is_absolute()) return home / ".local/share/pfcache";
-  throw Error(Errc::invalid_argument, "no store is named and $HOME is unset: expected --store DIR or $PFCACHE_STORE");
+const Config& Session::any_config() const {
+  if (!config_) {
+    config_ = Config::load({.root = environment_->root,
+                            .variable = environment_->variable,
+                            .is_root = environment_->is_root,
+                            .store = global_.store});
+  }
+  return *config_;
 }
 
 std::vector<std::byte> Session::read_input(std::uint64_t limit_bytes) const {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <ostream>
 #include <stop_token>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "cli/command_line.hpp"
 #include "cli/environment.hpp"
 #include "cli/progress.hpp"
+#include "pfcache/config.hpp"
 #include "pfcache/json_writer.hpp"
 #include "pfcache/store.hpp"
 
@@ -23,14 +25,18 @@ class Session {
   /// REQUIRES: `environment` outlives the session.
   Session(GlobalOptions global, Environment& environment) : global_(std::move(global)), environment_(&environment) {}
 
-  /// The store's directory, which may be absent. Throws: Errc::invalid_argument when nothing says where it is.
-  [[nodiscard]] std::filesystem::path store_path() const;
+  /// All settings, read at the first call. Throws: what is wrong with them.
+  [[nodiscard]] const Config& config() const;
 
-  /// True when nobody named a store, so that it is the one that comes with the user.
-  [[nodiscard]] bool uses_default_store() const;
+  /// As far as they are sound, for those who show what is wrong.
+  [[nodiscard]] const Config& any_config() const;
 
-  /// Throws: as Store::open.
-  [[nodiscard]] Store open_store() const { return Store::open(store_path()); }
+  /// The store's directory, which may be absent. Throws: as config(); Errc::invalid_argument when nothing says where it
+  /// is.
+  [[nodiscard]] std::filesystem::path store_path() const { return config().store_path(); }
+
+  /// Throws: as store_path() and Store::open.
+  [[nodiscard]] Store open_store() const { return Store::open(store_path(), StoreOptions::from(config())); }
 
   [[nodiscard]] bool json() const noexcept { return global_.json; }
   [[nodiscard]] bool out_is_terminal() const noexcept { return environment_->out_is_terminal; }
@@ -62,10 +68,10 @@ class Session {
 
  private:
   [[nodiscard]] std::string variable(const std::string& name) const;
-  [[nodiscard]] std::filesystem::path default_store_path() const;
 
   GlobalOptions global_;
   Environment* environment_;
+  mutable std::optional<Config> config_;  // once it was asked for
 };
 
 }  // namespace pfcache::cli

@@ -61,8 +61,8 @@ int run_warm_lookup(const Fingerprint& key, const Session& session) {
   return kDone;
 }
 
-int run_warm_evict(const WarmStartOptions& options, const Session& session) {
-  const EvictReport report = open_warm_store(session, options).evict_overflow();
+int run_warm_evict(std::optional<std::uint64_t> budget_bytes, const Session& session) {
+  const EvictReport report = open_warm_store(session, budget_bytes).evict_overflow();
   session.note(fmt::format("{} expired, {} damaged, {} evicted, {} freed; {}, {} kept", report.expired_entries,
                            report.damaged_entries, report.evicted_entries, human_bytes(report.freed_bytes),
                            report.kept_entries == 1 ? "1 entry" : fmt::format("{} entries", report.kept_entries),
@@ -99,30 +99,30 @@ Run declare_lookup(ArgumentTable& table) {
 }
 
 Run declare_evict(ArgumentTable& table) {
-  auto options = std::make_shared<WarmStartOptions>();
-  table.option("--budget", "SIZE", "bytes to keep at most (1GiB)",
-               [options](std::string_view text) { options->size_budget_bytes = parse_size("--budget", text); });
-  return [options](const Session& session) { return run_warm_evict(*options, session); };
+  auto budget_bytes = std::make_shared<std::optional<std::uint64_t>>();
+  table.option("--budget", "SIZE", "bytes to keep at most (warm.budget)",
+               [budget_bytes](std::string_view text) { *budget_bytes = parse_size("--budget", text); });
+  return [budget_bytes](const Session& session) { return run_warm_evict(*budget_bytes, session); };
 }
 
 Command warm_save_command() {
   return {"save", "Save a warm start from standard input",
           "Prints its run. The payload is any bytes. When all warm starts together have come\n"
-          "to be above 1 GiB, the oldest go.",
+          "to be above the budget, the oldest go.",
           "pfcache warm save $KEY --objective 0.25 --kind final < state.bin", declare_save};
 }
 
 Command warm_lookup_command() {
   return {"lookup", "Write the best warm start to standard output",
           "The lowest objective; of equal ones a final one, then the latest. Nothing older\n"
-          "than 30 days. What is damaged is removed and passed over. With --json its record\n"
+          "than warm.ttl. What is damaged is removed and passed over. With --json its record\n"
           "is printed instead. Exit status 10 when there is none.",
           "pfcache warm lookup $KEY > state.bin", declare_lookup};
 }
 
 Command warm_evict_command() {
   return {"evict", "Remove warm starts that are old, damaged or too many",
-          "Older than 30 days, then the oldest until the rest is within the budget.",
+          "Older than warm.ttl, then the oldest until the rest is within the budget.",
           "pfcache warm evict --budget 512MiB", declare_evict};
 }
 

@@ -2,12 +2,17 @@
 
 #include <fmt/format.h>
 
+#include "pfcache/config.hpp"
 #include "pfcache/error.hpp"
 
 namespace pfcache::cli {
-WarmStartStore open_warm_store(const Session& session, const WarmStartOptions& options) {
+
+WarmStartStore open_warm_store(const Session& session, std::optional<std::uint64_t> budget_bytes) {
   // What is no store must not become half of one by the first save.
   const Store store = session.open_store();
+  WarmStartOptions options;
+  options.size_budget_bytes = budget_bytes.value_or(session.config().size_bytes(Setting::warm_budget));
+  options.ttl = session.config().duration(Setting::warm_ttl);
   return WarmStartStore::open(store.path() / "warm", options);
 }
 

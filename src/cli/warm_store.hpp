@@ -1,6 +1,8 @@
 // The warm starts of the store that a command works on: STORE/warm.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,8 +11,9 @@
 
 namespace pfcache::cli {
 
-/// Throws: as Store::open.
-[[nodiscard]] WarmStartStore open_warm_store(const Session& session, const WarmStartOptions& options = {});
+/// With the budget of the configuration, unless another is given. Throws: as Session::open_store.
+[[nodiscard]] WarmStartStore open_warm_store(const Session& session,
+                                             std::optional<std::uint64_t> budget_bytes = std::nullopt);
 
 /// The KEY of a command line. Throws: Errc::invalid_argument.
 [[nodiscard]] Fingerprint parse_key(std::string_view text);

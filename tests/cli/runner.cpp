@@ -39,6 +39,7 @@ Result run_in(const World& world, const std::vector<std::string>& args) {
                                  return found->second;
                                },
                                .is_root = world.is_root,
+                               .root = world.root,
                                .out_is_terminal = world.out_is_terminal,
                                .err_is_terminal = world.err_is_terminal,
                                .stop = world.stop,

@@ -24,6 +24,7 @@ struct Result {
 struct World {
   std::map<std::string, std::string> variables = {};
   bool is_root = false;
+  std::filesystem::path root = "/nonexistent";  ///< where /etc, /proc and /dev are
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   std::stop_token stop = {};

@@ -22,7 +22,8 @@ std::string store_of(std::optional<std::string> flag, const Variables& variables
                             const auto found = variables.find(name);
                             return found == variables.end() ? std::nullopt : std::optional(found->second);
                           },
-                          .is_root = is_root};
+                          .is_root = is_root,
+                          .root = "/nonexistent"};
   return Session({.store = std::move(flag)}, environment).store_path().native();
 }
 

@@ -179,6 +179,7 @@ JSON_SESSIONS = {
     "warm list": [f"warm save {KEY} --kind final", "warm list"],
     "warm evict": ["warm evict"],
     "repack": ["capture chat.bin", "repack --encoding raw"],
+    "config": ["config"],
 }
 
 
@@ -450,6 +451,44 @@ def test_a_warm_start_is_as_the_page_says(store):
     better["written_unix_secs"] = json.loads(record)["written_unix_secs"]
     entry.with_name("theirs.json").write_text(json.dumps(better))
     assert store.run("warm", "lookup", key).stdout == "better"
+
+
+def keys_in(title):
+    return [plain(term).split()[0] for term in terms(section("pfcache.toml.5", title))]
+
+
+def test_settings_are_those_that_pfcache_shows_with_their_defaults(store):
+    shown = {setting["key"]: setting for setting in store.json("config")["settings"]}
+    assert keys_in("SETTINGS") == list(shown)
+    for term, text in re.findall(r"^(\*.*)\n\t((?:.*\n)+?)\n", section("pfcache.toml.5", "SETTINGS"), flags=re.M):
+        key = plain(term).split()[0]
+        default = re.search(r'\*"([^"]*)"\*,? the default|[Bb]y default (?:\*"?([^"*]*)"?\*|(\d+))', text)
+        if shown[key]["text"] is None or key == "store":
+            assert not default, key
+        else:
+            said = next(group for group in default.groups() if group is not None)
+            env = dict(os.environ, **{"PFCACHE_" + key.upper().replace(".", "_"): said})
+            assert json.loads(store.run("--json", "config", key, env=env).stdout)["text"] == shown[key]["text"], key
+
+
+def test_the_keys_of_a_store_are_those_that_are_read():
+    text = (REPO / "src" / "config" / "store_file.cpp").read_text()
+    (own,) = re.findall(r"kOwnKeys = \{(.*?)\}", text)
+    assert keys_in("KEYS OF A STORE") == re.findall(r'"(\w+)"', own)
+
+
+def test_the_examples_of_configurations_are_accepted(tmp_path):
+    machine, *stores = literals(source("pfcache.toml.5"))
+    env = dict(os.environ, XDG_CONFIG_HOME=str(tmp_path))
+    (tmp_path / "pfcache").mkdir()
+    (tmp_path / "pfcache" / "config.toml").write_text(machine)
+    ran = subprocess.run([str(PFCACHE), "config"], env=env, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0 and ran.stdout.count("pfcache/config.toml:") == 4, ran.stderr
+    for number, example in enumerate(stores):
+        store = tmp_path / str(number)
+        store.mkdir()
+        (store / "config.toml").write_text(example)
+        subprocess.run([str(PFCACHE), "--store", str(store), "stats"], check=True, capture_output=True, timeout=60)
 
 
 # --- libpfcache(3) ----------------------------------------------------------------------------------------------------
