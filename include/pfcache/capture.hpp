@@ -16,8 +16,8 @@ struct CaptureOptions {
   /// Pages are copied into memory while the engine is paused, so that it waits for a copy and no more. A cache larger
   /// than this many bytes is stored piece by piece inside the pause instead.
   std::uint64_t memory_limit_bytes = std::uint64_t{4} << 30;
-  unsigned threads = 0;  ///< that hash and encode; 0 = one a CPU
-  std::stop_token stop;  ///< a request ends the capture with Errc::interrupted, leaving nothing behind
+  unsigned threads = 0;       ///< that hash and encode; 0 = one a CPU
+  std::stop_token stop = {};  ///< a request ends the capture with Errc::interrupted, leaving nothing behind
 };
 
 struct CaptureResult {

@@ -24,8 +24,8 @@ namespace pfcache {
 /// What is written down when a snapshot is sealed.
 struct SealRecord {
   std::int64_t sealed_unix_secs = 0;
-  std::string by;           ///< program and version
-  std::string source;       ///< what was captured, as its user named it; may be empty
+  std::string by = {};      ///< program and version
+  std::string source = {};  ///< what was captured, as its user named it; may be empty
   bool pinned = false;      ///< kept by every clean-up until it is unpinned
   std::uint64_t pages = 0;  ///< copied from the manifest, so that listing need not read it
   std::uint64_t logical_bytes = 0;

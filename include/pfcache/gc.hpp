@@ -1,9 +1,9 @@
 // Giving back the space of blobs that nobody needs any more.
 //
 // What is needed is what the roots reach: sealed snapshots, refs, records of engine files, prompts kept as chunks, and
-// the manifests of what is still arriving below staging/. In a store that may hold unsealed snapshots (Store::may_hold_unsealed_snapshots) every
-// blob that is a manifest is a root too: then the pages of a snapshot that was removed stay until `unsealed` is asked
-// for.
+// the manifests of what is still arriving below staging/. In a store that may hold unsealed snapshots
+// (Store::may_hold_unsealed_snapshots) every blob that is a manifest is a root too: then the pages of a snapshot that
+// was removed stay until `unsealed` is asked for.
 //
 // Most of the work is done while writers work. The sweep has the store for itself, in turns of half a second, and each
 // turn begins with a look at what was sealed since the last: a writer who holds a lease from before it puts a blob
@@ -26,8 +26,8 @@ struct GcOptions {
   std::chrono::seconds grace = std::chrono::hours(1);         ///< what was put or written since then stays
   std::chrono::milliseconds wait = std::chrono::seconds(10);  ///< for writers to give their leases back, each time
   bool dry_run = false;                                       ///< only find out; writes nothing, takes no lock
-  bool unsealed = false;  ///< take manifests without a seal for garbage where they would count
-  std::stop_token stop;   ///< a request ends it with Errc::interrupted; what was removed is gone
+  bool unsealed = false;      ///< take manifests without a seal for garbage where they would count
+  std::stop_token stop = {};  ///< a request ends it with Errc::interrupted; what was removed is gone
 };
 
 struct GcReport {

@@ -14,7 +14,7 @@ namespace pfcache {
 
 struct VerifyOptions {
   unsigned threads = 0;  ///< 0 = one a CPU
-  std::stop_token stop;
+  std::stop_token stop = {};
 };
 
 /// What verification found. Damage is in stored bytes; problems are oddities of a manifest that still restores.

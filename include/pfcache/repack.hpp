@@ -20,9 +20,9 @@ namespace pfcache {
 struct RepackOptions {
   /// What to convert to; nothing: what the store writes. `automatic` takes the width of a page's elements
   /// from the manifests of the sealed snapshots. A `.zst` is taken for what `zstd_19` makes, whatever its level.
-  std::optional<EncodingPolicy> encoding;
-  unsigned threads = 0;  ///< 0 = one a CPU
-  std::stop_token stop;  ///< a request ends it with Errc::interrupted; what was converted stays so
+  std::optional<EncodingPolicy> encoding = {};
+  unsigned threads = 0;       ///< 0 = one a CPU
+  std::stop_token stop = {};  ///< a request ends it with Errc::interrupted; what was converted stays so
 };
 
 struct RepackReport {

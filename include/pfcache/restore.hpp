@@ -11,8 +11,8 @@
 namespace pfcache {
 
 struct RestoreOptions {
-  unsigned threads = 0;  ///< that read, decode and verify; 0 = one a CPU
-  std::stop_token stop;  ///< a request ends the restore with Errc::interrupted
+  unsigned threads = 0;       ///< that read, decode and verify; 0 = one a CPU
+  std::stop_token stop = {};  ///< a request ends the restore with Errc::interrupted
 };
 
 struct RestoreResult {

@@ -42,9 +42,9 @@ class StagedSnapshot {
   void sync();
 
   struct CommitOptions {
-    std::optional<std::string> ref;  ///< the name that the snapshot gets
-    std::optional<Digest> expected;  ///< refuses any other snapshot
-    bool may_replace = true;         ///< a ref of that name
+    std::optional<std::string> ref = {};  ///< the name that the snapshot gets
+    std::optional<Digest> expected = {};  ///< refuses any other snapshot
+    bool may_replace = true;              ///< a ref of that name
   };
 
   /// Checks the directory, stores what is not stored, and seals it; durable when it returns. The directory is then
