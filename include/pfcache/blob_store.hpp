@@ -2,6 +2,20 @@
 //
 // `BlobStore` is the seam between everything above and where blobs are kept (a directory: FsBlobStore; memory:
 // MemBlobStore). All of its functions may be called from any number of threads at once.
+//
+// Example:
+//
+//   #include <pfcache/blob_store.hpp>
+//   #include <pfcache/mem_blob_store.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::MemBlobStore memory;
+//     pfcache::BlobStore& blobs = memory;
+//     const std::vector<std::byte> bytes(100);
+//     const pfcache::PutResult put = blobs.put(bytes);
+//     std::cout << blobs.get(put.digest).size() << " bytes\n";  // prints 100 bytes
+//   }
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,19 @@
 // Taking a snapshot of a cache: pages in, a manifest's digest out.
+//
+// Example:
+//
+//   #include <pfcache/capture.hpp>
+//   #include <pfcache/mem_blob_store.hpp>
+//   #include <pfcache/synthetic_pager.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::SyntheticCachePager engine({.page_size_tokens = 16, .n_layers = 2, .n_heads = 2, .head_dim = 8});
+//     engine.populate_synthetic(3, 0);
+//     pfcache::MemBlobStore blobs;
+//     const pfcache::CaptureResult made = pfcache::capture_cache(engine, blobs);
+//     std::cout << made.pages << " pages, " << made.logical_bytes << " bytes\n";  // prints 3 pages, 6144 bytes
+//   }
 #pragma once
 
 #include <chrono>

@@ -3,6 +3,22 @@
 // A snapshot is *sealed* when STORE/snapshots/<64 hex> exists: its manifest and all its pages are durable, and gc
 // keeps them. A ref, STORE/refs/<name>, is a human name for a sealed snapshot. Nothing is cached: each call looks
 // at the directory, so what other processes add or remove is seen at once. Thread-safe.
+//
+// Example:
+//
+//   #include <pfcache/catalog.hpp>
+//   #include <pfcache/store.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::Store store = pfcache::Store::init("store");
+//     const pfcache::WriterLease lease = store.lease();
+//     const std::string manifest = pfcache::PageManifest{{16, 2, 2, 8, pfcache::DType::bf16}, {}, {}}.to_json();
+//     const pfcache::Digest digest = store.blobs().put(std::as_bytes(std::span(manifest))).digest;
+//     store.catalog().seal(digest, {});
+//     store.catalog().set_ref("latest", digest);
+//     for (const pfcache::Ref& ref : store.catalog().refs()) std::cout << ref.name << '\n';  // prints latest
+//   }
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,14 @@
 // The name of a blob: the SHA-256 of its plain bytes.
+//
+// Example:
+//
+//   #include <pfcache/digest.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     const std::string text = "sha256:" + std::string(64, 'a');
+//     if (const auto name = pfcache::Digest::try_parse(text)) std::cout << name->hex().size() << '\n';  // prints 64
+//   }
 #pragma once
 
 #include <array>

@@ -4,6 +4,21 @@
 // Any number of threads may use one cache, and any number of processes one directory, programs that know nothing of us
 // included: what they rename, write or remove in it is noticed. Ours take turns with a lock on the directory while they
 // evict and publish, and never while they write. After fork() a child makes a cache of its own.
+//
+// Example:
+//
+//   #include <pfcache/disk_kv_cache.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::DiskKvCache cache("prompts", pfcache::kDefaultPromptBudgetBytes);
+//     const std::vector<std::byte> state(1000);
+//     cache.save({.text = "You are helpful.", .header = {.token_count = 4}}, state);
+//     const auto longest = cache.find_longest("You are helpful. Hello!");
+//     if (auto found = longest ? cache.load(longest->name.key) : std::nullopt) {
+//       std::cout << found->text() << ' ' << found->payload().size() << '\n';  // prints You are helpful. 1000
+//     }
+//   }
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,13 @@
 // Lengths of time as people write them.
+//
+// Example:
+//
+//   #include <pfcache/duration.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     if (const auto grace = pfcache::parse_duration("90m")) std::cout << grace->count() << " s\n";  // prints 5400 s
+//   }
 #pragma once
 
 #include <chrono>

@@ -3,6 +3,19 @@
 // The rows of K and V become pages of 16 tokens, over all layers; the bytes around them become one blob; and a
 // record, STORE/files/<name>.json, says how to put them together again. Known so far: llama.cpp sequence state
 // (llama_state_seq_save_file, versions 2 and 3).
+//
+// Example:
+//
+//   #include <pfcache/engine_file.hpp>
+//   #include <pfcache/store.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::Store store = pfcache::Store::init("store");
+//     const pfcache::EngineCapture made = pfcache::capture_engine_file("session.bin", store);
+//     std::cout << made.snapshot.pages << " pages\n";  // prints 25 pages
+//     pfcache::restore_engine_file(store, made.record, "again.bin");
+//   }
 #pragma once
 
 #include <cstdint>

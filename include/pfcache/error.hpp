@@ -3,6 +3,20 @@
 // Every failure in pfcache is thrown as an `Error`, a std::system_error whose code is either one of `Errc` or an
 // errno value of the system. Absence that a caller expects is a value (std::optional), never an exception.
 // One table maps codes to errno (for a filesystem) and to exit status (for tools).
+//
+// Example:
+//
+//   #include <pfcache/error.hpp>
+//   #include <pfcache/store.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     try {
+//       static_cast<void>(pfcache::Store::open("nosuch"));
+//     } catch (const pfcache::Error& error) {
+//       if (error.code() == pfcache::Errc::not_found) std::cout << "none\n";  // prints none
+//     }
+//   }
 #pragma once
 
 #include <string>

@@ -1,12 +1,22 @@
 // The key of warm starts: what a computation depends on, hashed field by field.
 //
-//   Fingerprinter fingerprinter;
-//   fingerprinter.absorb_str("family", "binomial");
-//   fingerprinter.absorb_f64_2d("x", rows, columns, x);
-//   const Fingerprint key = fingerprinter.finalize();
-//
 // Two computations have the same key when they absorb the same fields in the same order. The framing is that of gam's
 // warm-start cache, so that keys agree with those that gam makes.
+//
+// Example:
+//
+//   #include <pfcache/fingerprint.hpp>
+//   #include <iostream>
+//   #include <vector>
+//
+//   int main() {
+//     const std::vector<double> x{1, 2, 3, 4, 5, 6};
+//     pfcache::Fingerprinter fingerprinter;
+//     fingerprinter.absorb_str("family", "binomial");
+//     fingerprinter.absorb_f64_2d("x", 2, 3, x);
+//     const pfcache::Fingerprint key = fingerprinter.finalize();
+//     std::cout << key.hex().substr(0, 8) << '\n';  // prints 58d1e5fb
+//   }
 #pragma once
 
 #include <compare>

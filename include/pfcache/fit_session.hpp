@@ -1,9 +1,20 @@
 // One computation under way: it starts from the best there is, leaves checkpoints, and at last its result.
 //
-//   FitSession session(store, key);
-//   if (const auto start = session.load()) resume(start->entry.payload);
-//   while (…) session.checkpoint(state, loss, step);
-//   session.finalize(result, loss, step);
+// Example:
+//
+//   #include <pfcache/fit_session.hpp>
+//   #include <iostream>
+//   #include <vector>
+//
+//   int main() {
+//     auto store = pfcache::WarmStartStore::open("warm");
+//     pfcache::FitSession session(store, pfcache::Fingerprint());
+//     std::vector<std::byte> state(8);
+//     if (const auto start = session.load()) state = start->entry.payload;
+//     session.checkpoint(state, 0.5, 100);
+//     session.finalize(state, 0.25, 200);
+//     if (const auto best = session.load()) std::cout << *best->entry.about.objective << '\n';  // prints 0.25
+//   }
 #pragma once
 
 #include <chrono>

@@ -4,6 +4,21 @@
 // their own directory, synced, and renamed into place; two writers of one blob write the same bytes, so that
 // whichever rename comes last changes nothing. Reading never writes. Names in the directory that are not a blob's
 // are ignored. A store that pf-core 1.0 wrote is read as it is.
+//
+// Example:
+//
+//   #include <pfcache/fs_blob_store.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     std::filesystem::create_directory("store");
+//     pfcache::FsBlobStore blobs("store");
+//     const std::vector<std::byte> zeros(1000);
+//     const auto batch = blobs.begin_batch();
+//     const pfcache::PutResult put = batch->put(zeros);
+//     batch->commit();  // durable
+//     std::cout << put.added << ' ' << (put.stored_bytes < 100) << '\n';  // prints 1 1
+//   }
 #pragma once
 
 #include <filesystem>

@@ -9,6 +9,20 @@
 // turn begins with a look at what was sealed since the last: a writer who holds a lease from before it puts a blob
 // until it has sealed the manifest can rely on every blob it found, however old and unneeded that was. A writer that
 // gives its lease back in between has the grace period, which a put begins anew for a blob that is there.
+//
+// Example:
+//
+//   #include <pfcache/gc.hpp>
+//   #include <pfcache/store.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::Store store = pfcache::Store::init("store");
+//     const std::vector<std::byte> unneeded(100);
+//     store.blobs().put(unneeded);
+//     const pfcache::GcReport report = pfcache::collect_garbage(store, {.grace = std::chrono::hours(2)});
+//     std::cout << report.blobs_young << " to go later\n";  // prints 1 to go later
+//   }
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,17 @@
 // Looking at snapshots and stores without changing them: verify, diff, statistics.
+//
+// Example:
+//
+//   #include <pfcache/inspect.hpp>
+//   #include <pfcache/store.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     const pfcache::Store store = pfcache::Store::init("store");
+//     const pfcache::VerifyReport report = pfcache::verify_snapshots(store, store.catalog().snapshots());
+//     for (const std::string& sentence : report.damage) std::cout << sentence << '\n';
+//     std::cout << pfcache::collect_stats(store).stored_bytes << " bytes\n";  // prints 0 bytes
+//   }
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,15 @@
 // Writing JSON, in the order given: compact, or laid out for people.
+//
+// Example:
+//
+//   #include <pfcache/json_writer.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::JsonWriter json;
+//     json.begin_object().field("pages", 3).field("name", "chat").end_object();
+//     std::cout << json.text() << '\n';  // prints {"pages":3,"name":"chat"}
+//   }
 #pragma once
 
 #include <cstddef>

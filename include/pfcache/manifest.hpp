@@ -3,6 +3,18 @@
 //
 // A manifest is JSON. Written canonically it is compact, in a fixed key order, pages by ix and sequences by id;
 // the SHA-256 of its bytes, canonical or not, is the snapshot's digest.
+//
+// Example:
+//
+//   #include <pfcache/manifest.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::PageManifest manifest{.meta = {16, 2, 2, 8, pfcache::DType::f16}, .pages = {}, .logical_seqs = {}};
+//     manifest.pages.push_back({.ix = {0}, .k = {}, .v = {}});
+//     const auto again = pfcache::PageManifest::parse(manifest.to_json());
+//     std::cout << again.pages.size() << " page, " << 2 * again.meta.page_bytes() << '\n';  // prints 1 page, 2048
+//   }
 #pragma once
 
 #include <compare>

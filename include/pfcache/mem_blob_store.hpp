@@ -1,4 +1,16 @@
 // A blob store in memory: for tests, and for moving snapshots between places without touching a disk.
+//
+// Example:
+//
+//   #include <pfcache/mem_blob_store.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::MemBlobStore blobs;
+//     const std::vector<std::byte> bytes(100);
+//     const pfcache::Digest digest = blobs.put(bytes).digest;
+//     std::cout << (blobs.get(digest) == bytes) << '\n';  // prints 1
+//   }
 #pragma once
 
 #include <map>

@@ -1,4 +1,18 @@
 // What a mount says about itself to programs: an ioctl on its root directory, for whoever may open that.
+//
+// Example:
+//
+//   #include <pfcache/mount_status.hpp>
+//   #include <pfcache/unique_fd.hpp>
+//   #include <fcntl.h>
+//   #include <iostream>
+//
+//   int main() {
+//     const pfcache::UniqueFd directory(open(".", O_RDONLY | O_DIRECTORY));
+//     pfcache::MountStatus status;
+//     const bool is_ours = ioctl(directory.get(), pfcache::kMountStatusRequest, &status) == 0;
+//     std::cout << (is_ours ? "a mount of pfcache\n" : "none\n");  // prints none
+//   }
 #pragma once
 
 #include <sys/ioctl.h>

@@ -1,4 +1,15 @@
 // What a word that isn't known was probably meant to be. Functions without state, for any thread.
+//
+// Example:
+//
+//   #include <pfcache/near_word.hpp>
+//   #include <array>
+//   #include <iostream>
+//
+//   int main() {
+//     constexpr std::array<std::string_view, 2> words{"capture", "restore"};
+//     if (const auto meant = pfcache::near_word("resotre", words)) std::cout << *meant << "?\n";  // prints restore?
+//   }
 #pragma once
 
 #include <optional>

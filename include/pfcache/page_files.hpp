@@ -3,6 +3,22 @@
 //   DIR/manifest.json       the manifest
 //   DIR/pages/NNNN          page NNNN (`%04u`): K, then V
 //   DIR/k/NNNN, v/NNNN      or the two halves apart (read only; never written by restore_directory)
+//
+// Example:
+//
+//   #include <pfcache/page_files.hpp>
+//   #include <pfcache/mem_blob_store.hpp>
+//   #include <pfcache/synthetic_pager.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::SyntheticCachePager engine({.page_size_tokens = 16, .n_layers = 2, .n_heads = 2, .head_dim = 8});
+//     engine.populate_synthetic(3, 0);
+//     pfcache::MemBlobStore blobs;
+//     const pfcache::Digest snapshot = pfcache::capture_cache(engine, blobs).digest;
+//     pfcache::restore_directory(blobs, snapshot, "chat");
+//     std::cout << (pfcache::capture_directory("chat", blobs).digest == snapshot) << '\n';  // prints 1
+//   }
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,21 @@
 // The engine's side of a capture or a restore.
+//
+// Example:
+//
+//   #include <pfcache/pager.hpp>
+//   #include <pfcache/synthetic_pager.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::SyntheticCachePager engine({.page_size_tokens = 16, .n_layers = 2, .n_heads = 2, .head_dim = 8});
+//     engine.populate_synthetic(3, 0);
+//     pfcache::CachePager& cache = engine;
+//     std::vector<std::byte> k(cache.meta().page_bytes()), v(k.size());
+//     cache.pause();
+//     for (const pfcache::PageIndex ix : cache.occupied_pages()) cache.read_page(ix, {k, v});
+//     cache.resume();
+//     std::cout << k.size() + v.size() << " bytes\n";  // prints 2048 bytes
+//   }
 #pragma once
 
 #include <cstddef>

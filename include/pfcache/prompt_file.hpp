@@ -7,6 +7,16 @@
 // The file is called <key>.kv, its key being the SHA-1 of the text. A *recipe*, <key>.kvd, is our own form: the same
 // header with the magic "KVD", the text, and instead of the payload the digests of the chunks it is made of, which a
 // BlobStore keeps. Programs that know KVC alone refuse it by its name and by its magic.
+//
+// Example:
+//
+//   #include <pfcache/prompt_file.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     const auto name = pfcache::PromptName::parse("a9993e364706816aba3e25717850c26c9cd0d89d.kv");
+//     std::cout << (name && name->form == pfcache::PromptForm::whole) << '\n';  // prints 1
+//   }
 #pragma once
 
 #include <array>

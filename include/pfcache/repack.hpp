@@ -3,6 +3,20 @@
 // Identity does not depend on the encoding, so nothing that refers to a blob notices. Each blob is read, checked,
 // encoded anew, written beside the old file, read back and compared; when that is durable under its own name, the old
 // file goes. Readers find the one or the other. An interrupted repack goes on where it was when it is started again.
+//
+// Example:
+//
+//   #include <pfcache/repack.hpp>
+//   #include <pfcache/store.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::Store store = pfcache::Store::init("store");
+//     const std::vector<std::byte> zeros(1000);
+//     store.blobs().put(zeros);
+//     const auto report = pfcache::repack_store(store, {.encoding = pfcache::EncodingPolicy::raw});
+//     std::cout << report.converted << " blob, " << report.bytes_after << " bytes\n";  // prints 1 blob, 1000 bytes
+//   }
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,21 @@
 // Putting a snapshot back into a cache.
+//
+// Example:
+//
+//   #include <pfcache/restore.hpp>
+//   #include <pfcache/capture.hpp>
+//   #include <pfcache/mem_blob_store.hpp>
+//   #include <pfcache/synthetic_pager.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     const pfcache::CacheMeta geometry{16, 2, 2, 8, pfcache::DType::bf16};
+//     pfcache::SyntheticCachePager engine(geometry), fresh(geometry);
+//     engine.populate_synthetic(3, 0);
+//     pfcache::MemBlobStore blobs;
+//     pfcache::restore_cache(fresh, blobs, pfcache::capture_cache(engine, blobs).digest);
+//     std::cout << fresh.occupied_pages().size() << " pages\n";  // prints 3 pages
+//   }
 #pragma once
 
 #include <cstdint>

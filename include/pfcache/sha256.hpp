@@ -1,4 +1,16 @@
 // SHA-256 of one stream of bytes, and of many at once.
+//
+// Example:
+//
+//   #include <pfcache/sha256.hpp>
+//   #include <iostream>
+//   #include <string_view>
+//
+//   int main() {
+//     const std::string_view message = "abc";
+//     const pfcache::Digest digest = pfcache::sha256(std::as_bytes(std::span(message)));
+//     std::cout << digest.hex().substr(0, 16) << '\n';  // prints ba7816bf8f01cfea
+//   }
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,13 @@
 // Numbers of bytes as people write them. Functions without state, for any thread.
+//
+// Example:
+//
+//   #include <pfcache/size.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     if (const auto budget = pfcache::parse_size("64K")) std::cout << *budget << " bytes\n";  // prints 65536 bytes
+//   }
 #pragma once
 
 #include <cstdint>

@@ -9,6 +9,23 @@
 // only: what they remember of a file saves work and is checked against the file's size and times, so that a process
 // that dies loses nothing but time. A directory is flock()ed shared while it is in use: a clean-up takes away only what
 // it can lock alone. Symlinks in these trees are never followed. Thread-safe, all of it.
+//
+// Example:
+//
+//   #include <pfcache/staging.hpp>
+//   #include <pfcache/store.hpp>
+//   #include <fstream>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::Store store = pfcache::Store::init("store");
+//     pfcache::Staging staging(store);
+//     staging.make_new("draft");
+//     std::ofstream("store/staging/new/draft/manifest.json")
+//         << pfcache::PageManifest{{16, 2, 2, 8, pfcache::DType::bf16}, {}, {}}.to_json();
+//     const pfcache::Digest digest = staging.find_new("draft")->commit({.ref = "chat"});
+//     std::cout << (store.catalog().ref("chat") == digest) << '\n';  // prints 1
+//   }
 #pragma once
 
 #include <cstdint>

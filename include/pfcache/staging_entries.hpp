@@ -1,4 +1,16 @@
 // What is still arriving in a store: the directories staging/new/<name> and staging/snap/<64 hex>.
+//
+// Example:
+//
+//   #include <pfcache/staging_entries.hpp>
+//   #include <pfcache/staging.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::Store store = pfcache::Store::init("store");
+//     pfcache::Staging(store).make_new("draft");
+//     for (const auto& entry : pfcache::list_staging(store)) std::cout << entry.name << '\n';  // prints new/draft
+//   }
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,16 @@
 // A pfcache store: a directory with blobs, snapshots, refs and a configuration.
+//
+// Example:
+//
+//   #include <pfcache/store.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::Store store = pfcache::Store::init("store");
+//     const std::vector<std::byte> bytes(100);
+//     const pfcache::Digest digest = store.blobs().put(bytes).digest;
+//     std::cout << pfcache::Store::open("store").blobs().contains(digest) << '\n';  // prints 1
+//   }
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,15 @@
 // A pager in memory with pages made from a seed: for tests, demos and benchmarks.
+//
+// Example:
+//
+//   #include <pfcache/synthetic_pager.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     pfcache::SyntheticCachePager pager({.page_size_tokens = 16, .n_layers = 2, .n_heads = 2, .head_dim = 8});
+//     pager.populate_synthetic(3, 7);
+//     std::cout << pager.logical_seqs().front().id << '\n';  // prints seq-seed-0000000000000007
+//   }
 #pragma once
 
 #include <map>

@@ -1,4 +1,14 @@
 // An owned file descriptor.
+//
+// Example:
+//
+//   #include <pfcache/unique_fd.hpp>
+//   #include <fcntl.h>
+//
+//   int main() {
+//     const pfcache::UniqueFd directory(open(".", O_RDONLY | O_DIRECTORY));
+//     return directory ? 0 : 1;
+//   }
 #pragma once
 
 #include <utility>

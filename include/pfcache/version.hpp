@@ -1,4 +1,10 @@
 // Which pfcache this is.
+//
+// Example:
+//
+//   #include <pfcache/version.hpp>
+//
+//   int main() { return pfcache::version().empty() ? 1 : 0; }
 #pragma once
 
 #include <string_view>

@@ -8,10 +8,19 @@
 // The pairs are those of gam's warm-start cache: each reads the other's. Any number of threads and processes may use
 // one root. A store under ROOT = STORE/warm is what `pfcache warm` works on.
 //
-//   auto store = WarmStartStore::open("/var/lib/pfcache/warm");
-//   if (const auto entry = store.lookup(key)) resume(entry->payload);
-//   …
-//   store.save(key, bytes, {.objective = loss, .iteration = step, .kind = EntryKind::checkpoint});
+// Example:
+//
+//   #include <pfcache/warm_start_store.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     auto store = pfcache::WarmStartStore::open("warm");
+//     const pfcache::Fingerprint key;  // of what the computation depends on
+//     std::vector<std::byte> state(100);
+//     if (const auto entry = store.lookup(key)) state = entry->payload;
+//     store.save(key, state, {.objective = 0.5, .iteration = 300, .kind = pfcache::EntryKind::checkpoint});
+//     std::cout << store.runs(key).size() << " run\n";  // prints 1 run
+//   }
 #pragma once
 
 #include <chrono>

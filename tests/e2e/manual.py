@@ -2,13 +2,29 @@
 
 import os
 import re
+import shutil
 import subprocess
 
-from conftest import MOUNT, PFCACHE, REPO
+import pytest
+
+from conftest import BUILD, MOUNT, PFCACHE, REPO
 
 SOURCES = {path.name.removesuffix(".scd"): path for path in sorted((REPO / "man").glob("*.scd"))}
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 ELISION = "[...]"  # a line of a session that stands for any lines
+
+
+def needs(program):
+    if shutil.which(program) is None:
+        pytest.skip(f"needs {program}")
+
+
+def rendered(page, *options):
+    """A page as its readers see it."""
+    needs("man")
+    env = dict(os.environ, LC_ALL="C.UTF-8", MANWIDTH="240")
+    return subprocess.run(["man", *options, "-P", "cat", "-l", str(BUILD / "man" / page)], env=env, capture_output=True,
+                          text=True, timeout=60)
 
 
 def source(page):

@@ -1,76 +1,97 @@
-"""The library and the tools work from where `meson install` puts them."""
+"""The tools, the library and what the manual and the headers show of it work from where `meson install` puts them."""
 
+import concurrent.futures
 import os
 import subprocess
+from dataclasses import dataclass
 
 import pytest
 
-from conftest import BUILD, DATA, build_option
+import examples
+from conftest import BUILD, DATA, REPO, build_option
+from manual import literals, rendered, section
 
-PROGRAM = r"""
-#include <pfcache/error.hpp>
-#include <pfcache/mem_blob_store.hpp>
-#include <pfcache/restore.hpp>
-#include <pfcache/capture.hpp>
-#include <pfcache/synthetic_pager.hpp>
-#include <pfcache/version.hpp>
+HEADERS = sorted((REPO / "include" / "pfcache").glob("*.hpp"))
 
-#include <cstdio>
 
-int main() {
-  using namespace pfcache;
-  const CacheMeta meta{4, 2, 2, 4, DType::bf16};
-  SyntheticCachePager pager(meta);
-  pager.populate_synthetic(2, 0);
-  MemBlobStore store;
-  const CaptureResult captured = capture_cache(pager, store);
-  SyntheticCachePager fresh(meta);
-  restore_cache(fresh, store, captured.digest);
-  try {
-    restore_cache(fresh, store, captured.digest);  // not empty any more
-  } catch (const Error& error) {
-    if (error.code() == Errc::mismatch) std::puts(captured.digest.hex().c_str());
-  }
-}
-"""
+@dataclass
+class Installed:
+    """What the build installs, as if `root` were the root of a system."""
+
+    root: object
+    prefix: object
+
+    def pkg_config(self, *question):
+        (pc,) = self.prefix.rglob("pfcache.pc")
+        env = dict(os.environ, PKG_CONFIG_PATH=str(pc.parent), PKG_CONFIG_SYSROOT_DIR=str(self.root))
+        asked = subprocess.run(["pkg-config", *question, "pfcache"], env=env, check=True, capture_output=True, text=True)
+        return asked.stdout.split()
+
+    def library(self):
+        (link,) = self.prefix.rglob("libpfcache.so")
+        return link.parent
+
+    def build(self, example, directory):
+        sanitize = build_option("b_sanitize")
+        # A sanitizer's library needs it in the program too, from the same compiler.
+        compiler = ["g++"] if sanitize == "none" else ["clang++", f"-fsanitize={sanitize}"]
+        return examples.build(example, compiler, self.pkg_config("--cflags", "--libs"), directory)
 
 
 @pytest.fixture(scope="module")
-def prefix(tmp_path_factory):
-    """A directory with what the build installs, as if it were the root of a system."""
+def installed(tmp_path_factory):
     root = tmp_path_factory.mktemp("root")
     command = ["meson", "install", "-C", str(BUILD), "--no-rebuild", "--destdir", str(root)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     (found,) = root.rglob("bin/pfcache")
-    return found.parent.parent
+    return Installed(root, found.parent.parent)
 
 
-def test_the_tools_run_from_there(prefix, tmp_path):
-    pfcache = prefix / "bin" / "pfcache"
+def test_the_tools_run_from_there(installed, tmp_path):
     env = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
+    if build_option("prefix") == "/usr":  # where the loader looks by itself, were it the real one
+        env["LD_LIBRARY_PATH"] = str(installed.library())
     run = lambda *args: subprocess.run([*map(str, args)], env=env, capture_output=True, text=True, timeout=60)
+    pfcache = installed.prefix / "bin" / "pfcache"
     assert run(pfcache, "--store", tmp_path / "store", "init").returncode == 0
     captured = run(pfcache, "--store", tmp_path / "store", "capture", DATA / "llama-session-399.bin")
     assert captured.returncode == 0, captured.stderr
-    version = run(prefix / "sbin" / "mount.pfcache", "--version")
+    version = run(installed.prefix / "sbin" / "mount.pfcache", "--version")
     assert version.returncode == 0 and "0.1.0" in version.stdout + version.stderr
 
 
-def test_a_program_builds_against_it_by_pkg_config_and_catches_its_errors(prefix, tmp_path):
-    sanitize = build_option("b_sanitize")
-    # A sanitizer's library needs it in the program too, from the same compiler.
-    compiler = ["g++"] if sanitize == "none" else ["clang++", f"-fsanitize={sanitize}"]
-    (pc,) = prefix.rglob("pfcache.pc")
-    root = str(prefix).removesuffix("/usr/local")
-    env = dict(os.environ, PKG_CONFIG_PATH=str(pc.parent), PKG_CONFIG_SYSROOT_DIR=root)
-    ask = ["pkg-config", "--cflags", "--libs", "pfcache"]
-    flags = subprocess.run(ask, env=env, check=True, capture_output=True, text=True)
-    source = tmp_path / "program.cpp"
-    source.write_text(PROGRAM)
-    program = tmp_path / "program"
-    command = [*compiler, "-std=c++20", "-Wall", "-Werror", str(source), "-o", str(program), *flags.stdout.split()]
-    built = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert built.returncode == 0, built.stderr
-    env = dict(os.environ, LD_LIBRARY_PATH=str(pc.parent.parent))
-    ran = subprocess.run([str(program)], env=env, capture_output=True, text=True, timeout=60)
-    assert ran.stdout.strip() == "a7e58d925525c51b33013cd01f18f139c5cbdad3e0599a97df67fc9191a8005d"
+def test_pkg_config_tells_the_version_and_asks_for_nothing_else(installed):
+    assert installed.pkg_config("--modversion") == ["0.1.0"]
+    assert installed.pkg_config("--print-requires", "--print-requires-private") == []
+    assert installed.pkg_config("--libs-only-l") == ["-lpfcache"]
+
+
+@pytest.fixture(scope="module")
+def programs(installed, tmp_path_factory):
+    """Header → a call that gives its example's program, or fails as its compilation did."""
+    directory = tmp_path_factory.mktemp("examples")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = {header: pool.submit(installed.build, examples.of_header(header), directory / header.stem) for header in HEADERS}
+    return {header: job.result for header, job in jobs.items()}
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=lambda path: path.stem)
+def test_the_example_of_a_header(header, installed, programs):
+    """It includes its header first, so that a header which needs another before it fails here."""
+    example = examples.of_header(header)
+    assert example.text.startswith(f"#include <pfcache/{header.name}>\n"), f"{header} shows no example that begins with it"
+    ran = examples.run(programs[header](), installed.library())
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout == example.expected()
+
+
+def test_the_example_of_the_manual(installed, tmp_path):
+    """The program is taken from the page as a reader sees it."""
+    text = rendered("libpfcache.3").stdout
+    lines = text[text.index("EXAMPLE\n"):].splitlines()
+    first = next(i for i, line in enumerate(lines) if "#include" in line)
+    last = next(i for i in range(first, len(lines)) if "It prints" in lines[i])
+    indent = len(lines[first]) - len(lines[first].lstrip())
+    example = examples.Example("manual", "\n".join(line[indent:] for line in lines[first:last]))
+    ran = examples.run(installed.build(example, tmp_path / "program"), installed.library(), "store")
+    assert ran.stdout == literals(section("libpfcache.3", "EXAMPLE"))[1] and ran.returncode == 10, ran.stderr

@@ -10,26 +10,14 @@ import subprocess
 import pytest
 
 from conftest import BUILD, DATA, MOUNT, PFCACHE, REPO, build_option
-from manual import (OPTION, SOURCES, help_of, literals, options_in, plain, references, replay, section, sections, source,
-                    subcommands_in, terms, without_literals)
+from manual import (OPTION, SOURCES, help_of, literals, needs, options_in, plain, references, rendered, replay, section,
+                    sections, source, subcommands_in, terms, without_literals)
 
 # Pages of others that ours refer to, which a machine without their packages need not have.
 OTHERS = {("mount", "8"), ("umount", "8"), ("fstab", "5"), ("syslog", "3"), ("flock", "2"), ("open", "2"), ("read", "2"),
           ("memfd_create", "2"), ("du", "1"), ("df", "1"), ("ls", "1"), ("tar", "1"), ("rsync", "1"),
           ("pkg-config", "1"), ("mmap", "2"), ("ioctl", "2"), ("fcntl", "2"), ("fsync", "2"), ("cp", "1"), ("mv", "1"),
           ("getfattr", "1")}
-
-
-def needs(program):
-    if shutil.which(program) is None:
-        pytest.skip(f"needs {program}")
-
-
-def rendered(page, *options):
-    needs("man")
-    env = dict(os.environ, LC_ALL="C.UTF-8", MANWIDTH="240")
-    return subprocess.run(["man", *options, "-P", "cat", "-l", str(BUILD / "man" / page)], env=env, capture_output=True,
-                          text=True, timeout=60)
 
 
 # --- the pages themselves ---------------------------------------------------------------------------------------------
@@ -507,22 +495,3 @@ def test_the_table_of_errors_is_that_of_the_library():
     phrases = re.search(r"The code is one of.*?or the name", plain(source("pfcache.1")), flags=re.S).group()
     for code, _, _ in rows:
         assert code.replace("_", " ") in " ".join(phrases.split())
-
-
-def test_its_program_builds_and_prints_what_the_page_says(tmp_path):
-    """The program is taken from the page as a reader sees it."""
-    text = rendered("libpfcache.3").stdout
-    lines = text[text.index("EXAMPLE\n"):].splitlines()
-    first = next(i for i, line in enumerate(lines) if "#include" in line)
-    last = next(i for i in range(first, len(lines)) if "It prints" in lines[i])
-    indent = len(lines[first]) - len(lines[first].lstrip())
-    (tmp_path / "program.cpp").write_text("\n".join(line[indent:] for line in lines[first:last]))
-    sanitize = build_option("b_sanitize")
-    compiler = ["g++"] if sanitize == "none" else ["clang++", f"-fsanitize={sanitize}"]
-    library = BUILD / "src"
-    command = [*compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", f"-I{REPO / 'include'}", "program.cpp",
-               "-o", "program", f"-L{library}", "-lpfcache", f"-Wl,-rpath,{library}"]
-    built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert built.returncode == 0, built.stderr
-    ran = subprocess.run(["./program", "store"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert ran.stdout == literals(section("libpfcache.3", "EXAMPLE"))[1] and ran.returncode == 10, ran.stderr
