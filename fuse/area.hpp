@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "fuse/fuse_api.hpp"
@@ -30,6 +31,12 @@ struct AreaEntry {
   std::string name;
   std::uint64_t id = 0;
   mode_t type = 0;
+};
+
+/// What a hard link is made of: a file of a directory that can be written, or a content.
+struct LinkSource {
+  std::optional<MirrorPlace> place;
+  std::optional<Node> sealed;
 };
 
 /// The bytes of a file that appears. Thread-safe.
@@ -59,6 +66,15 @@ class Area {
   /// Checks that a file, directory or symlink may be made at the place. Throws: EINVAL, EPERM.
   virtual void require_makeable(const MirrorPlace& place, mode_t type) const = 0;
 
+  /// Checks the text of a symlink that is to be made. Throws: EINVAL, EBADMSG.
+  virtual void require_link_text(FileSystem& /*fs*/, const MirrorPlace& /*place*/, std::string_view /*text*/) {}
+
+  /// False for what is there and nobody is to see.
+  [[nodiscard]] virtual bool is_shown(const MirrorPlace& /*place*/) const { return true; }
+
+  /// The place that a name stands for now, if that isn't always the same one. Its inode is another with each.
+  [[nodiscard]] virtual MirrorPlace resolve(FileSystem& /*fs*/, const MirrorPlace& place) { return place; }
+
   /// For how many seconds the kernel may believe what a name leads to.
   [[nodiscard]] virtual double entry_timeout(const MirrorPlace& /*place*/) const noexcept { return 0; }
 
@@ -74,6 +90,11 @@ class Area {
 
   /// fsync of a directory, the real one being synced already.
   virtual void sync(FileSystem& /*fs*/, const MirrorPlace& /*directory*/) {}
+
+  virtual void make_directory(FileSystem& fs, const MirrorPlace& place);
+
+  /// Gives a file a name more. Default: EPERM.
+  virtual void link(FileSystem& fs, const LinkSource& source, const MirrorPlace& place);
 
   /// Moves what is there. False when both names stay, since they are of one file already.
   virtual bool rename(FileSystem& fs, const MirrorPlace& from, const MirrorPlace& to, unsigned flags) = 0;
@@ -95,7 +116,7 @@ class Area {
     return false;
   }
 
-  /// What appears in a directory besides the entries that are there.
+  /// Adds what appears in a directory to the entries that are there.
   virtual void add_apparitions(FileSystem& /*fs*/, const MirrorPlace& /*directory*/,
                                std::vector<AreaEntry>& /*entries*/) {}
 

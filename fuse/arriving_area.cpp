@@ -33,7 +33,32 @@ class HotApparition final : public Apparition {
   HotFilePtr file_;
 };
 
-// As the callbacks' node below the snapshot, whether or not the store has its bytes.
+// Makes a real file of a content.
+void copy_content(FileSystem& fs, const std::optional<Node>& node, const MirrorPlace& place) {
+  if (!node || file_type_of(node->kind) != S_IFREG) refuse(ENOENT, place.path());
+  const HotFilePtr hot = fs.contents.get(*node);
+  const UniqueFd fd = fs.writes.files.open_file(place, O_RDWR | O_CREAT);
+  fs.scratch.with(hot->size_bytes(), [&](std::span<std::byte> bytes) {
+    if (!read_at(hot->fd(), 0, bytes)) refuse(EIO, place.path());
+    write_all(fd.get(), bytes);
+  });
+}
+
+// True for names of the symlinks of sequences.
+bool is_link_name(const ArrivingPlace& where) noexcept { return where.subdirectory.starts_with("seqs/"); }
+
+// The page that a sequence has at a position; nothing when `where` is none.
+std::optional<PageIndex> page_in_sequence(const SnapshotView& view, const ArrivingPlace& where) {
+  constexpr std::string_view kSeqs = "seqs/";
+  const auto row = view.find_seq(std::string_view(where.subdirectory).substr(kSeqs.size()));
+  const auto position = parse_page_file_name(where.name);
+  if (!row || !position) return std::nullopt;
+  const auto& pages = view.seqs()[*row].page_ixs;
+  if (position->value >= pages.size()) return std::nullopt;
+  return pages[position->value];
+}
+
+// The node at a place below a snapshot, whether or not the store has its bytes.
 std::optional<Node> node_at(FileSystem& fs, const SnapshotPtr& view, const MirrorPlace& place) {
   std::optional<Node> node = Node{NodeKind::snapshot, 0, view, nullptr};
   for (std::size_t i = 1; i < place.depth() && node; ++i) node = fs.tree.find_child(*node, place.names[i]);
@@ -80,6 +105,20 @@ void ArrivingArea::require_makeable(const MirrorPlace& place, mode_t type) const
   refuse(EINVAL, fmt::format("'{}' is no part of a snapshot", where.path()));
 }
 
+// Nothing is known of what it must be before the manifest has come.
+void ArrivingArea::require_link_text(FileSystem& fs, const MirrorPlace& place, std::string_view text) {
+  const ArrivingPlace where = arriving_place(place);
+  if (!is_link_name(where)) refuse(EINVAL, "a symlink belongs into seqs/<id>/");
+  const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
+  const SnapshotPtr view = arrival ? arrival->view() : nullptr;
+  if (!view || is_in_flight(where)) return;
+  const auto page = page_in_sequence(*view, where);
+  if (page && text == "../../pages/" + page_file_name(*page)) return;
+  fs.log.tell(fmt::format("{} of snapshot {} leads to '{}', not to where its manifest says", where.path(),
+                          where.digest.hex(), text));
+  refuse(EBADMSG, where.path());
+}
+
 void ArrivingArea::before_change(FileSystem& fs, fuse_req_t req, const MirrorPlace& directory) {
   static_cast<void>(arrival_of(fs, req, arriving_place(directory).digest));
   static_cast<void>(fs.writes.files.make_directory(directory));
@@ -105,6 +144,21 @@ void ArrivingArea::after_flush(FileSystem& fs, const MirrorPlace& place) {
     fs.log.tell(error.what());
     throw;
   }
+}
+
+// rsync -H makes pages of one content links of each other.
+void ArrivingArea::link(FileSystem& fs, const LinkSource& source, const MirrorPlace& place) {
+  if (source.place && fs.writes.files.find(*source.place)) {
+    fs.writes.files.link(*source.place, place);
+    return after_flush(fs, place);
+  }
+  const bool arrives = source.place && source.place->area == place.area;
+  const auto content = arrives ? sealed_content(fs, *source.place) : source.sealed;
+  if (!content) refuse(EPERM, place.path());
+  const auto there = sealed_content(fs, place);
+  if (there && have_same_content(*content, *there)) return;
+  copy_content(fs, content, place);
+  after_flush(fs, place);
 }
 
 void ArrivingArea::sync(FileSystem& fs, const MirrorPlace& directory) {
@@ -229,28 +283,6 @@ ArrivalPtr arrival_of(FileSystem& fs, fuse_req_t req, const Digest& digest) {
   ArrivalPtr arrival = fs.writes.arrivals.make(digest);
   arrival->note_writer(fuse_req_ctx(req)->pid);
   return arrival;
-}
-
-void copy_content(FileSystem& fs, const std::optional<Node>& node, const MirrorPlace& place) {
-  if (!node || file_type_of(node->kind) != S_IFREG) refuse(ENOENT, place.path());
-  const HotFilePtr hot = fs.contents.get(*node);
-  const UniqueFd fd = fs.writes.files.open_file(place, O_RDWR | O_CREAT);
-  fs.scratch.with(hot->size_bytes(), [&](std::span<std::byte> bytes) {
-    if (!read_at(hot->fd(), 0, bytes)) refuse(EIO, place.path());
-    write_all(fd.get(), bytes);
-  });
-}
-
-bool is_link_name(const ArrivingPlace& where) noexcept { return where.subdirectory.starts_with("seqs/"); }
-
-std::optional<PageIndex> page_in_sequence(const SnapshotView& view, const ArrivingPlace& where) {
-  constexpr std::string_view kSeqs = "seqs/";
-  const auto row = view.find_seq(std::string_view(where.subdirectory).substr(kSeqs.size()));
-  const auto position = parse_page_file_name(where.name);
-  if (!row || !position) return std::nullopt;
-  const auto& pages = view.seqs()[*row].page_ixs;
-  if (position->value >= pages.size()) return std::nullopt;
-  return pages[position->value];
 }
 
 }  // namespace pfcache::fuse

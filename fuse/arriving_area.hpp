@@ -34,9 +34,11 @@ struct ArrivingPlace {
 class ArrivingArea final : public Area {
  public:
   void require_makeable(const MirrorPlace& place, mode_t type) const override;
+  void require_link_text(FileSystem& fs, const MirrorPlace& place, std::string_view text) override;
   void before_change(FileSystem& fs, fuse_req_t req, const MirrorPlace& directory) override;
   void note_made(FileSystem& fs, const MirrorPlace& place) override;
   void after_flush(FileSystem& fs, const MirrorPlace& place) override;
+  void link(FileSystem& fs, const LinkSource& source, const MirrorPlace& place) override;
   void sync(FileSystem& fs, const MirrorPlace& directory) override;
   bool rename(FileSystem& fs, const MirrorPlace& from, const MirrorPlace& to, unsigned flags) override;
   void remove(FileSystem& fs, const MirrorPlace& place, int flags) override;
@@ -56,14 +58,5 @@ class ArrivingArea final : public Area {
 
 /// The staging directory of what arrives, the caller being noted as one of those who bring it.
 [[nodiscard]] ArrivalPtr arrival_of(FileSystem& fs, fuse_req_t req, const Digest& digest);
-
-/// Makes a real file of a content. Throws: ENOENT when `node` is none.
-void copy_content(FileSystem& fs, const std::optional<Node>& node, const MirrorPlace& place);
-
-/// True for names of the symlinks of sequences.
-[[nodiscard]] bool is_link_name(const ArrivingPlace& where) noexcept;
-
-/// The page that a sequence has at a position; nothing when `where` is none.
-[[nodiscard]] std::optional<PageIndex> page_in_sequence(const SnapshotView& view, const ArrivingPlace& where);
 
 }  // namespace pfcache::fuse

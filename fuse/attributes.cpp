@@ -2,6 +2,7 @@
 
 #include <tuple>
 
+#include "fuse/mirror_inodes.hpp"
 #include "fuse/tree.hpp"
 
 namespace pfcache::fuse {
@@ -53,7 +54,7 @@ nlink_t link_count(const Node& node) {
     case NodeKind::keys:
     case NodeKind::values:
     case NodeKind::seq: return 2;
-    case NodeKind::root: return 2 + 2;
+    case NodeKind::root: return 2 + 1 + kRootAreas.size();
     default: return 1;
   }
 }

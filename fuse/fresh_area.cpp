@@ -16,6 +16,17 @@ void FreshArea::require_makeable(const MirrorPlace& place, mode_t type) const {
 // Names in /new itself, like those in /snap, can change their meaning at any time. Below, others change them rarely.
 double FreshArea::entry_timeout(const MirrorPlace& place) const noexcept { return place.depth() > 1 ? 1 : 0; }
 
+void FreshArea::make_directory(FileSystem& fs, const MirrorPlace& place) {
+  if (place.depth() > 1) return Area::make_directory(fs, place);
+  fs.writes.staging.make_new(place.names[0]);
+}
+
+void FreshArea::link(FileSystem& fs, const LinkSource& source, const MirrorPlace& place) {
+  if (!source.place || source.place->area != place.area) throw Error::from_errno(EXDEV, place.path());
+  fs.writes.files.link(*source.place, place);
+  after_close(fs, place);
+}
+
 void FreshArea::after_close(FileSystem& fs, const MirrorPlace& place) {
   if (place.depth() < 2) return;
   if (const auto staged = fs.writes.staging.find_new(place.names[0])) {

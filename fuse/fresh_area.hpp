@@ -11,6 +11,8 @@ class FreshArea final : public Area {
  public:
   void require_makeable(const MirrorPlace& place, mode_t type) const override;
   [[nodiscard]] double entry_timeout(const MirrorPlace& place) const noexcept override;
+  void make_directory(FileSystem& fs, const MirrorPlace& place) override;
+  void link(FileSystem& fs, const LinkSource& source, const MirrorPlace& place) override;
   void after_close(FileSystem& fs, const MirrorPlace& place) override;
   void sync(FileSystem& fs, const MirrorPlace& directory) override;
   bool rename(FileSystem& fs, const MirrorPlace& from, const MirrorPlace& to, unsigned flags) override;

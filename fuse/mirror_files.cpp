@@ -61,6 +61,24 @@ UniqueFd MirrorFiles::make_directory(const MirrorPlace& place) const {
   return open_directory(place);
 }
 
+void MirrorFiles::make_one_directory(const MirrorPlace& place) const {
+  const UniqueFd parent = open_directory(parent_of(place));
+  if (::mkdirat(parent.get(), place.names.back().c_str(), kDirectoryMode) != 0) {
+    throw Error::from_last_errno(place.path());
+  }
+}
+
+void MirrorFiles::make_root(MirrorArea area) const {
+  const MirrorPlace root{area, {}};
+  if (::mkdirat(store_.get(), root.path().c_str(), kDirectoryMode) != 0) {
+    if (errno == EEXIST) return;
+    throw Error::from_last_errno(root.path());
+  }
+  // The store's own descriptor is one by which nothing can be synced.
+  const UniqueFd store = open_beneath(store_.get(), ".", O_RDONLY | O_DIRECTORY);
+  if (!store || ::fsync(store.get()) != 0) throw Error::from_last_errno("fsync of the store");
+}
+
 std::optional<struct stat> MirrorFiles::find(const MirrorPlace& place) const {
   const UniqueFd fd = open_beneath(store_.get(), place.path(), O_PATH | O_NOFOLLOW);
   struct stat found {};
@@ -87,6 +105,11 @@ bool MirrorFiles::rename(const MirrorPlace& from, const MirrorPlace& to, unsigne
     throw Error::from_last_errno(to.path());
   }
   return !stays;
+}
+
+void MirrorFiles::make_symlink(const MirrorPlace& place, const char* text) const {
+  const UniqueFd directory = open_directory(parent_of(place));
+  if (::symlinkat(text, directory.get(), place.names.back().c_str()) != 0) throw Error::from_last_errno(place.path());
 }
 
 void MirrorFiles::link(const MirrorPlace& from, const MirrorPlace& to) const {

@@ -24,6 +24,12 @@ class MirrorFiles {
   /// As above; makes what is missing of the way.
   [[nodiscard]] UniqueFd make_directory(const MirrorPlace& place) const;
 
+  /// mkdir(2).
+  void make_one_directory(const MirrorPlace& place) const;
+
+  /// An area's own directory, made durably when it is absent. REQUIRES: it is directly in the store.
+  void make_root(MirrorArea area) const;
+
   /// What is at a place; nothing when it, or a directory on the way, is absent.
   [[nodiscard]] std::optional<struct stat> find(const MirrorPlace& place) const;
 
@@ -32,6 +38,9 @@ class MirrorFiles {
 
   /// renameat2(2). False when both are names of one file, which then both stay.
   [[nodiscard]] bool rename(const MirrorPlace& from, const MirrorPlace& to, unsigned flags) const;
+
+  /// symlinkat(2).
+  void make_symlink(const MirrorPlace& place, const char* text) const;
 
   /// linkat(2).
   void link(const MirrorPlace& from, const MirrorPlace& to) const;

@@ -2,9 +2,14 @@
 
 #include <algorithm>
 
-#include "fuse/node.hpp"
-
 namespace pfcache::fuse {
+namespace {
+
+constexpr std::array<std::string_view, kMirrorAreas> kAreaPaths = {"staging/new", "staging/snap", "warm"};
+
+bool is_root_id(std::uint64_t id) noexcept { return id < kFirstMirrorId; }
+
+}  // namespace
 
 MirrorPlace MirrorPlace::child(std::string_view name) const {
   MirrorPlace place = *this;
@@ -19,25 +24,28 @@ std::string MirrorPlace::subdirectory() const {
 }
 
 std::string MirrorPlace::path() const {
-  std::string text = area == MirrorArea::fresh ? "staging/new" : "staging/snap";
+  std::string text(kAreaPaths.at(static_cast<std::size_t>(area)));
   for (const std::string& name : names) text += "/" + name;
   return text;
 }
 
-MirrorInodes::MirrorInodes()
-    : next_id_(kFirstMirrorId),
-      fresh_(std::make_shared<MirrorInode>(kNewId, S_IFDIR)),
-      arriving_(std::make_shared<MirrorInode>(0, S_IFDIR)) {
-  fresh_->root_of_ = MirrorArea::fresh;
-  arriving_->root_of_ = MirrorArea::arriving;
+MirrorInodes::MirrorInodes() : next_id_(kFirstMirrorId) {
+  // The one of what arrives is never shown: it has no number.
+  for (MirrorInodePtr& root : roots_) root = std::make_shared<MirrorInode>(0, S_IFDIR);
+  for (const RootArea& root : kRootAreas) {
+    roots_.at(static_cast<std::size_t>(root.area)) = std::make_shared<MirrorInode>(root.id, S_IFDIR);
+  }
+  for (std::size_t i = 0; i < roots_.size(); ++i) roots_[i]->root_of_ = static_cast<MirrorArea>(i);
 }
 
 const MirrorInodePtr& MirrorInodes::root(MirrorArea area) const noexcept {
-  return area == MirrorArea::fresh ? fresh_ : arriving_;
+  return roots_[static_cast<std::size_t>(area)];
 }
 
 MirrorInodePtr MirrorInodes::find(std::uint64_t id) const {
-  if (id == kNewId) return fresh_;
+  for (const RootArea& root_area : kRootAreas) {
+    if (root_area.id == id) return root(root_area.area);
+  }
   const std::scoped_lock lock(mutex_);
   const auto found = known_.find(id);
   return found == known_.end() ? nullptr : found->second;
@@ -66,7 +74,7 @@ MirrorInodePtr MirrorInodes::directory_at(const MirrorPlace& place) {
 }
 
 void MirrorInodes::remember(const MirrorInodePtr& inode) {
-  if (inode == fresh_) return;
+  if (is_root_id(inode->id)) return;
   const std::scoped_lock lock(mutex_);
   ++inode->lookups_;
   known_[inode->id] = inode;

@@ -9,16 +9,19 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "fuse/node.hpp"
 #include "pfcache/unique_fd.hpp"
 
 namespace pfcache::fuse {
@@ -27,9 +30,18 @@ namespace pfcache::fuse {
 enum class MirrorArea : std::uint8_t {
   fresh,     ///< STORE/staging/new at /new
   arriving,  ///< STORE/staging/snap at /snap, for snapshots that are not sealed
+  warm,      ///< STORE/warm at /warm
 };
+inline constexpr std::size_t kMirrorAreas = 3;
 
-inline constexpr std::size_t kMirrorAreas = 2;
+/// Those that are directories of the mount's root.
+struct RootArea {
+  std::string_view name;
+  std::uint64_t id;
+  MirrorArea area;
+};
+inline constexpr std::array<RootArea, 2> kRootAreas = {
+    {{"new", kNewId, MirrorArea::fresh}, {"warm", kWarmId, MirrorArea::warm}}};
 
 /// Where an inode is: an area and the names from its root on.
 struct MirrorPlace {
@@ -118,8 +130,7 @@ class MirrorInodes {
   std::unordered_map<std::uint64_t, MirrorInodePtr> known_;  // to the kernel
   std::map<Key, std::weak_ptr<MirrorInode>> by_name_;
   std::size_t purge_at_ = 1024;
-  MirrorInodePtr fresh_;
-  MirrorInodePtr arriving_;
+  std::array<MirrorInodePtr, kMirrorAreas> roots_;  // by MirrorArea; fixed
 };
 
 }  // namespace pfcache::fuse

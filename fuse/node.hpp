@@ -45,11 +45,13 @@ struct Node {
   std::shared_ptr<const RefLink> ref;  ///< of refs
 };
 
-/// The numbers of / (FUSE's own), of /snap and of /new. Those of contents are above kLastFixedId; what is below
+/// The numbers of / (FUSE's own) and of the directories in it. Those of contents are above kLastFixedId; what is below
 /// belongs, from kFirstMirrorId on, to files that can be written (mirror_inodes.hpp).
 inline constexpr std::uint64_t kRootId = 1;
 inline constexpr std::uint64_t kCatalogId = 2;
 inline constexpr std::uint64_t kNewId = 3;
+inline constexpr std::uint64_t kPromptId = 4;
+inline constexpr std::uint64_t kWarmId = 5;
 inline constexpr std::uint64_t kFirstMirrorId = 0x10000;
 inline constexpr std::uint64_t kLastFixedId = 0xFFFFFFFF;
 

@@ -42,12 +42,20 @@ std::vector<AreaEntry> real_entries(UniqueFd fd) {
   return entries;
 }
 
+std::vector<AreaEntry> root_entries() {
+  std::vector<AreaEntry> entries = {{"snap", kCatalogId, S_IFDIR}};
+  for (const RootArea& root : kRootAreas) entries.push_back({std::string(root.name), root.id, S_IFDIR});
+  return entries;
+}
+
 std::vector<AreaEntry> list_mirror(FileSystem& fs, fuse_ino_t ino) {
-  if (ino == kRootId) return {{"snap", kCatalogId, S_IFDIR}, {"new", kNewId, S_IFDIR}};
+  if (ino == kRootId) return root_entries();
   const MirrorPlace place = place_of(fs, mirror_of(fs, ino));
   std::vector<AreaEntry> entries;
   if (fs.writes.files.find(place)) entries = real_entries(fs.writes.files.open_directory(place));
-  area_of(fs, place).add_apparitions(fs, place, entries);
+  Area& area = area_of(fs, place);
+  std::erase_if(entries, [&](const AreaEntry& entry) { return !area.is_shown(place.child(entry.name)); });
+  area.add_apparitions(fs, place, entries);
   std::sort(entries.begin(), entries.end(), [](const AreaEntry& a, const AreaEntry& b) { return a.name < b.name; });
   entries.insert(entries.begin(), {{".", ino, S_IFDIR}, {"..", kUnknownId, S_IFDIR}});
   return entries;

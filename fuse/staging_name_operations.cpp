@@ -81,36 +81,16 @@ void commit(FileSystem& fs, const MirrorInodePtr& from, const char* name, const 
 
 // --- directories that mirror real ones -------------------------------------------------------------------------------
 
-// The text that the symlink of a sequence must have; nothing before the manifest has come.
-void require_link(FileSystem& fs, const ArrivingPlace& where, std::string_view name, std::string_view target) {
-  if (!is_link_name(where)) refuse(EINVAL, "a symlink belongs into seqs/<id>/");
-  const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
-  const SnapshotPtr view = arrival ? arrival->view() : nullptr;
-  ArrivingPlace wanted = where;
-  wanted.name = name;
-  if (!view || is_in_flight(wanted)) return;
-  const auto page = page_in_sequence(*view, wanted);
-  if (page && target == "../../pages/" + page_file_name(*page)) return;
-  fs.log.tell(fmt::format("{} of snapshot {} leads to '{}', not to where its manifest says", wanted.path(),
-                          where.digest.hex(), target));
-  refuse(EBADMSG, wanted.path());
-}
-
 void on_mkdir(fuse_req_t req, fuse_ino_t parent_ino, const char* name, mode_t /*mode*/) noexcept {
   answer(req, [&](FileSystem& fs) {
     fs.writes.require_writable();
     if (parent_ino == kCatalogId) return make_arriving(fs, req, name);
-    if (parent_ino == kNewId) {
-      fs.writes.staging.make_new(name);
-      return reply_entry(fs, req, fs.writes.inodes.child(fs.writes.inodes.root(MirrorArea::fresh), name, S_IFDIR));
-    }
     const MirrorInodePtr parent = writable_directory(fs, req, parent_ino);
-    const MirrorPlace place = place_of(fs, parent);
-    area_of(fs, place).require_makeable(place.child(name), S_IFDIR);
-    const UniqueFd directory = fs.writes.files.open_directory(place);
-    constexpr mode_t kMode = 0755;
-    if (::mkdirat(directory.get(), name, kMode) != 0) throw Error::from_last_errno(name);
-    area_of(fs, place).note_made(fs, place.child(name));
+    const MirrorPlace place = place_of(fs, parent).child(name);
+    Area& area = area_of(fs, place);
+    area.require_makeable(place, S_IFDIR);
+    area.make_directory(fs, place);
+    area.note_made(fs, place);
     reply_entry(fs, req, fs.writes.inodes.child(parent, name, S_IFDIR));
   });
 }
@@ -167,55 +147,34 @@ void on_symlink(fuse_req_t req, const char* target, fuse_ino_t parent_ino, const
     fs.writes.require_writable();
     if (parent_ino == kCatalogId) return make_ref(fs, req, target, name);
     const MirrorInodePtr parent = writable_directory(fs, req, parent_ino);
-    const MirrorPlace place = place_of(fs, parent);
-    area_of(fs, place).require_makeable(place.child(name), S_IFLNK);
-    if (place.area == MirrorArea::arriving) require_link(fs, arriving_place(place.child(name)), name, target);
-    const UniqueFd directory = fs.writes.files.open_directory(place);
-    if (::symlinkat(target, directory.get(), name) != 0) throw Error::from_last_errno(name);
-    area_of(fs, place).note_made(fs, place.child(name));
+    const MirrorPlace place = place_of(fs, parent).child(name);
+    Area& area = area_of(fs, place);
+    area.require_makeable(place, S_IFLNK);
+    area.require_link_text(fs, place, target);
+    fs.writes.files.make_symlink(place, target);
+    area.note_made(fs, place);
     reply_entry(fs, req, fs.writes.inodes.child(parent, name, S_IFLNK));
   });
-}
-
-// rsync -H makes pages of one content links of each other.
-void link_arriving(FileSystem& fs, fuse_req_t req, const std::optional<MirrorPlace>& from, const Node* sealed,
-                   const MirrorInodePtr& parent, const MirrorPlace& place, const char* name) {
-  const ArrivingPlace where = arriving_place(place);
-  if (from && fs.writes.files.find(*from)) {
-    fs.writes.files.link(*from, place);
-    area_of(fs, place).after_flush(fs, place);
-  } else {
-    const auto source = sealed != nullptr ? std::optional(*sealed) : from ? sealed_content(fs, *from) : std::nullopt;
-    const auto there = sealed_content(fs, place);
-    if (!source) refuse(EPERM, name);
-    if (!there || !have_same_content(*source, *there)) {
-      copy_content(fs, source, place);
-      area_of(fs, place).after_flush(fs, place);
-    }
-  }
-  area_of(fs, place).note_made(fs, place);
-  reply_entry(fs, req, fs.writes.inodes.child(parent, name, S_IFREG));
 }
 
 void on_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent_ino, const char* name) noexcept {
   answer(req, [&](FileSystem& fs) {
     fs.writes.require_writable();
-    if (parent_ino == kRootId || parent_ino == kCatalogId || parent_ino == kNewId) refuse(EPERM, name);
+    if (parent_ino == kRootId || parent_ino == kCatalogId) refuse(EPERM, name);
     const MirrorInodePtr parent = writable_directory(fs, req, parent_ino);
     const MirrorPlace place = place_of(fs, parent).child(name);
-    area_of(fs, place).require_makeable(place, S_IFREG);
-    std::optional<MirrorPlace> from;
-    if (is_mirror_id(ino)) from = place_of(fs, mirror_of(fs, ino));
-    if (place.area == MirrorArea::arriving) {
-      const std::optional<Node> sealed = from ? std::nullopt : std::optional(node_of(fs, ino));
-      return link_arriving(fs, req, from, sealed ? &*sealed : nullptr, parent, place, name);
+    LinkSource source;
+    if (is_mirror_id(ino)) {
+      source.place = place_of(fs, mirror_of(fs, ino));
+    } else {
+      source.sealed = node_of(fs, ino);
     }
-    if (!from || from->area != place.area) refuse(EXDEV, name);
-    fs.writes.files.link(*from, place);
-    area_of(fs, place).after_close(fs, place);
+    Area& area = area_of(fs, place);
+    area.require_makeable(place, S_IFREG);
+    area.link(fs, source, place);
+    area.note_made(fs, place);
     const auto made = fs.writes.files.find(place);
-    if (!made) refuse(ENOENT, name);
-    reply_entry(fs, req, fs.writes.inodes.child(parent, name, made->st_mode & S_IFMT));
+    reply_entry(fs, req, fs.writes.inodes.child(parent, name, made ? made->st_mode & S_IFMT : S_IFREG));
   });
 }
 

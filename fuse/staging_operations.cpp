@@ -34,13 +34,15 @@ std::optional<MirrorPlace> place_of_sealed(const Node& node) {
 }
 
 void lookup_mirror(FileSystem& fs, fuse_req_t req, const MirrorInodePtr& parent, const char* name) {
-  const MirrorPlace place = place_of(fs, parent).child(name);
-  const auto found = fs.writes.files.find(place);
-  if (found) return reply_entry(fs, req, fs.writes.inodes.child(parent, name, found->st_mode & S_IFMT));
+  MirrorPlace place = place_of(fs, parent).child(name);
+  Area& area = area_of(fs, place);
+  if (!area.is_shown(place)) return static_cast<void>(fuse_reply_err(req, ENOENT));
+  place = area.resolve(fs, place);
+  auto found = fs.writes.files.find(place);
   // Inodes of this place, though the store has them: they may yet be written over.
-  const auto apparition = area_of(fs, place).find_apparition(fs, place, kUnknownId);
-  if (!apparition || area_of(fs, place).hides_apparition(fs, req, place)) throw Error::from_errno(ENOENT, name);
-  reply_entry(fs, req, fs.writes.inodes.child(parent, name, apparition->st_mode & S_IFMT));
+  if (!found && !area.hides_apparition(fs, req, place)) found = area.find_apparition(fs, place, kUnknownId);
+  if (!found) return static_cast<void>(fuse_reply_err(req, ENOENT));
+  reply_entry(fs, req, fs.writes.inodes.child(parent, place.names.back(), found->st_mode & S_IFMT));
 }
 
 // The snapshot as those see it who bring it; nothing for everybody else, who sees it sealed or not at all.
@@ -86,11 +88,9 @@ bool is_answered_as_in_flight(fuse_req_t req, fuse_ino_t parent_ino, const char*
 void on_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) noexcept {
   if (is_mirror_id(parent))
     return answer(req, [&](FileSystem& fs) { lookup_mirror(fs, req, mirror_of(fs, parent), name); });
-  if (parent == kRootId && std::strcmp(name, "new") == 0) {
-    return answer(req, [&](FileSystem& fs) {
-      const MirrorInodePtr& root = fs.writes.inodes.root(MirrorArea::fresh);
-      reply_entry(fs, req, root);
-    });
+  for (const RootArea& root : kRootAreas) {
+    if (parent != kRootId || root.name != name) continue;
+    return answer(req, [&](FileSystem& fs) { reply_entry(fs, req, fs.writes.inodes.root(root.area)); });
   }
   if (parent == kCatalogId && is_answered_as_arriving(req, name)) return;
   if (is_in_flight(name) && is_answered_as_in_flight(req, parent, name)) return;

@@ -10,6 +10,7 @@
 
 #include "fuse/arriving_area.hpp"
 #include "fuse/fresh_area.hpp"
+#include "fuse/warm_area.hpp"
 #include "pfcache/error.hpp"
 
 namespace pfcache::fuse {
@@ -40,7 +41,8 @@ StagingSide::StagingSide(Store& a_store, bool writable)
       staging(a_store),
       files(a_store.path()),
       arrivals(staging),
-      areas_{std::make_unique<FreshArea>(), std::make_unique<ArrivingArea>()} {
+      areas_{std::make_unique<FreshArea>(), std::make_unique<ArrivingArea>(),
+             std::make_unique<WarmArea>(a_store.path())} {
   if (writable)
     tidier_ = std::jthread([this](const std::stop_token& stop) { tidy_until_stopped(staging, arrivals, stop); });
 }

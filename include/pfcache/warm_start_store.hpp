@@ -151,6 +151,11 @@ class WarmStartStore {
   std::string save_overwrite(const Fingerprint& key, std::string_view run, std::span<const std::byte> payload,
                              const SaveMeta& meta);
 
+  /// Takes note of an entry that another program has just written under its own names: counts it, and evicts the oldest
+  /// of the others as save() does. False when there is no whole entry of that run, or not yet.
+  /// Throws: Errc::invalid_argument for what can't be a run; system errors.
+  bool adopt(const Fingerprint& key, std::string_view run);
+
   /// Removes what is expired or damaged, then the oldest written until the rest is within the budget, then what writers
   /// who died have left. Entries of an unknown schema are neither counted nor removed.
   /// Throws: system errors.
@@ -160,6 +165,7 @@ class WarmStartStore {
   [[nodiscard]] std::vector<Fingerprint> keys() const;
 
   /// The entries of `key` that lookup() would choose from, the best first, payloads unread: one may prove damaged.
+  /// Nothing is removed.
   [[nodiscard]] std::vector<WarmRun> runs(const Fingerprint& key) const;
 
   /// The run of the first of runs(); nothing when there is none.

@@ -75,6 +75,9 @@ WarmRun describe(std::span<const std::byte> payload, const SaveMeta& meta, nanos
 
 using Order = void (*)(std::vector<WarmRun>&);
 
+/// What is done with a damaged entry that is come across.
+enum class Damaged { stays, goes };
+
 }  // namespace
 
 struct WarmStartStore::Impl {
@@ -98,8 +101,9 @@ struct WarmStartStore::Impl {
     return directory ? KeyDirectory::find(*directory, key) : std::nullopt;
   }
 
-  /// What may be given out, in `order`. Damaged ones are removed. `vanished` is set when others replaced any meanwhile.
-  [[nodiscard]] std::vector<WarmRun> candidates(const KeyDirectory& directory, Order order, bool& vanished) const;
+  /// What may be given out, in `order`. `vanished` is set when others replaced any meanwhile.
+  [[nodiscard]] std::vector<WarmRun> candidates(const KeyDirectory& directory, Order order, Damaged damaged,
+                                                bool& vanished) const;
   [[nodiscard]] std::optional<WarmEntry> load(const KeyDirectory& directory, const std::string& run,
                                               bool& vanished) const;
   [[nodiscard]] std::optional<WarmEntry> lookup(const Fingerprint& key, Order order) const;
@@ -136,13 +140,13 @@ std::uint64_t remove_replaced(const Directory& root, const Fingerprint& key, con
 
 }  // namespace
 
-std::vector<WarmRun> WarmStartStore::Impl::candidates(const KeyDirectory& directory, Order order,
+std::vector<WarmRun> WarmStartStore::Impl::candidates(const KeyDirectory& directory, Order order, Damaged damaged,
                                                       bool& vanished) const {
   std::vector<WarmRun> found;
   const nanoseconds unix_time = now();
   for (const std::string& run : directory.runs()) {
     EntryLook look = directory.look_at(run);
-    if (look.state == EntryState::damaged) try_remove_damaged(directory, look);
+    if (look.state == EntryState::damaged && damaged == Damaged::goes) try_remove_damaged(directory, look);
     if (look.state == EntryState::vanished) vanished = true;
     if (look.state != EntryState::whole || is_expired(look.about, options.ttl, unix_time)) continue;
     found.push_back(std::move(look.about));
@@ -167,7 +171,7 @@ std::optional<WarmEntry> WarmStartStore::Impl::lookup(const Fingerprint& key, Or
     const auto directory = find(key);
     if (!directory) return std::nullopt;
     bool vanished = false;
-    for (const WarmRun& run : candidates(*directory, order, vanished)) {
+    for (const WarmRun& run : candidates(*directory, order, Damaged::goes, vanished)) {
       if (auto entry = load(*directory, run.run, vanished)) return entry;
       if (vanished) break;  // what replaced it is better than the next best
     }
@@ -281,6 +285,17 @@ EvictReport WarmStartStore::evict_overflow() {
   return directory ? impl_->evict(*directory, impl_->options.size_budget_bytes) : EvictReport{};
 }
 
+bool WarmStartStore::adopt(const Fingerprint& key, std::string_view run) {
+  require_valid_run(run);
+  const auto directory = impl_->find_root();
+  const auto entries = directory ? KeyDirectory::find(*directory, key) : std::nullopt;
+  if (!entries) return false;
+  const EntryLook look = entries->look_at(std::string(run));
+  if (look.state != EntryState::whole) return false;
+  impl_->account(*directory, static_cast<std::int64_t>(look.stored_bytes), {key, std::string(run)});
+  return true;
+}
+
 std::vector<Fingerprint> WarmStartStore::keys() const {
   const auto directory = impl_->find_root();
   return directory ? keys_in(*directory) : std::vector<Fingerprint>();
@@ -292,7 +307,7 @@ std::vector<WarmRun> WarmStartStore::runs(const Fingerprint& key) const {
     const auto directory = impl_->find(key);
     if (!directory) return {};
     bool vanished = false;
-    found = impl_->candidates(*directory, sort_best_first, vanished);
+    found = impl_->candidates(*directory, sort_best_first, Damaged::stays, vanished);
     if (!vanished) break;
   }
   return found;

@@ -361,6 +361,39 @@ TEST_CASE("runs come best first, and the best run is the one that lookup gives")
   CHECK(text_of(it.store.load(key, middle)->payload) == "middle");
 }
 
+TEST_CASE("a look at the runs removes none of them") {
+  TempStore it;
+  const Fingerprint key = key_for("look");
+  const std::string good = save(it, key, "good", 2.0);
+  const std::string torn = save(it, key, "torn", 1.0);
+  fs::resize_file(it.bin(key, torn), 1);
+  CHECK(it.store.best_run(key) == good);
+  CHECK(fs::exists(it.json(key, torn)));
+  CHECK(payload_of(it.store, key) == "good");
+  CHECK_FALSE(fs::exists(it.json(key, torn)));
+}
+
+TEST_CASE("an entry that another program wrote is counted and makes room for itself") {
+  FakeTime time;
+  TempStore it({.size_budget_bytes = 4096, .ttl = seconds(0), .unix_time = time.reader()});
+  TempStore theirs({.unix_time = time.reader()});
+  const std::string payload(1024, 'p');
+  for (int i = 0; i < 6; ++i) {
+    time.now += seconds(1);
+    const Fingerprint key = key_for(std::to_string(i));
+    const std::string run = save(theirs, key, payload);
+    fs::create_directories(it.key_dir(key));
+    fs::copy_file(theirs.bin(key, run), it.bin(key, run));
+    CHECK_FALSE(it.store.adopt(key, run));
+    fs::copy_file(theirs.json(key, run), it.json(key, run));
+    CHECK(it.store.adopt(key, run));
+    CHECK(stored_bytes(it.store.root()) <= 4096);
+    CHECK(payload_of(it.store, key) == payload);
+  }
+  CHECK_FALSE(it.store.adopt(key_for("absent"), "r1-1"));
+  CHECK(failure_of([&] { it.store.adopt(key_for("0"), "../x"); }).code == Errc::invalid_argument);
+}
+
 TEST_CASE("orphan_temp_files_from_dead_processes_are_swept") {
   TempStore it;
   const Fingerprint key = key_for("tmp");

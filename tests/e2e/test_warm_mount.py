@@ -1,0 +1,165 @@
+"""Warm starts as files of a mount: pairs that come by renames, `best`, and mounts that are read-only."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+from served import Served
+
+KEY = "c2911c6e2b431839f6aa0895864cdc273ef3fa74699e510bf5603f6443749268"
+
+
+@pytest.fixture
+def served(store, tmp_path, mount):  # `mount` skips where there can be none
+    with Served(store, tmp_path / "mnt") as mounted:
+        yield mounted
+
+
+def errno_of(call, *args):
+    with pytest.raises(OSError) as failure:
+        call(*args)
+    return failure.value.errno
+
+
+def save(store, objective, payload):
+    return store.run("warm", "save", KEY, "--objective", objective, "--kind", "final", input=payload).stdout.strip()
+
+
+def record(payload, objective):
+    return json.dumps({
+        "schema_version": 1, "written_unix_secs": int(time.time()), "written_nanos": 0, "objective": objective,
+        "iteration": None, "kind": "Final", "checksum_hex": hashlib.sha256(payload).hexdigest(),
+        "payload_bytes": len(payload),
+    }, indent=2).encode()  # fmt: skip
+
+
+def write_pair(directory, run, payload, objective, suffixes=(".bin", ".json")):
+    """As gam does it: each half under a name of its own, and then renamed."""
+    halves = {".bin": payload, ".json": record(payload, objective)}
+    for suffix in suffixes:
+        temp = directory / f"{run}{suffix}.tmp.{os.getpid()}.17"
+        temp.write_bytes(halves[suffix])
+        os.rename(temp, directory / (run + suffix))
+
+
+def test_what_the_command_saved_is_there_and_best_follows_it(served, store):
+    assert os.listdir(served.path / "warm") == []
+    first = save(store, 2, "first")
+    key = served.path / "warm" / KEY
+    assert sorted(os.listdir(key)) == sorted(["best", f"{first}.bin", f"{first}.json"])
+    assert os.readlink(key / "best") == f"{first}.bin"
+    assert (key / "best").read_bytes() == b"first"
+    second = save(store, 1, "second")
+    assert os.readlink(key / "best") == f"{second}.bin"
+    assert (key / "best").read_bytes() == b"second"
+    save(store, 3, "third")
+    assert (key / "best").read_bytes() == b"second"
+    os.unlink(key / f"{second}.json")
+    assert (key / "best").read_bytes() == b"first"
+    assert not (store.path / "warm" / KEY / "best").is_symlink()
+
+
+@pytest.mark.parametrize("suffixes", [(".bin", ".json"), (".json", ".bin")], ids=" ".join)
+def test_a_pair_that_comes_by_renames_is_an_entry(served, store, suffixes):
+    key = served.path / "warm" / KEY
+    key.mkdir()
+    write_pair(key, "ckpt-r1f-17", b"theirs", 0.5, suffixes)
+    assert store.run("warm", "lookup", KEY).stdout == "theirs"
+    assert (key / "best").read_bytes() == b"theirs"
+    usage = (store.path / "warm" / "usage").read_bytes()
+    assert usage.startswith(b"PFUSAGE1") and int.from_bytes(usage[16:24], "little") > len(b"theirs")
+
+
+def test_a_look_at_half_a_pair_leaves_it(served):
+    key = served.path / "warm" / KEY
+    key.mkdir()
+    write_pair(key, "r1-1", b"payload", 0.5, [".json"])
+    assert os.listdir(key) == ["r1-1.json"]
+    assert errno_of(os.readlink, key / "best") == errno.ENOENT
+    write_pair(key, "r1-1", b"payload", 0.5, [".bin"])
+    assert (key / "best").read_bytes() == b"payload"
+
+
+def test_the_oldest_go_when_a_pair_is_above_the_budget(served, store):
+    """With entries of 300 MB, most of it a hole, in a budget of 1 GiB."""
+    key = served.path / "warm" / KEY
+    key.mkdir()
+    size = 300 << 20
+    about = json.loads(record(b"", 1.0)) | {"payload_bytes": size}
+    for number in range(5):
+        (key / ".part").touch()
+        os.truncate(key / ".part", size)
+        os.rename(key / ".part", key / f"r1-{number}.bin")
+        (key / ".part").write_text(json.dumps(about | {"written_nanos": number}))
+        os.rename(key / ".part", key / f"r1-{number}.json")
+    left = {name for name in os.listdir(key) if name.endswith(".bin")}
+    assert "r1-4.bin" in left and "r1-0.bin" not in left and len(left) <= 3
+    (key / ".part").touch()
+    os.truncate(key / ".part", (1 << 30) + 1)
+    assert errno_of(os.rename, key / ".part", key / "huge.bin") == errno.EFBIG
+    assert (key / ".part").exists() and "huge.bin" in served.log()
+
+
+def test_names_that_are_no_part_of_it_are_refused(served):
+    warm = served.path / "warm"
+    key = warm / KEY
+    for name in ("x", KEY[:-1], KEY.upper(), "usage", ".tmp-0123456789abcdef"):
+        assert errno_of(os.mkdir, warm / name) == errno.EINVAL
+    assert errno_of((warm / "r1.bin").write_bytes, b"x") == errno.EINVAL
+    key.mkdir()
+    for name in ("r1", "r1.txt", "notes"):
+        assert errno_of((key / name).write_bytes, b"x") == errno.EINVAL
+    assert errno_of(os.mkdir, key / "r1.bin") == errno.EINVAL
+    assert errno_of((key / "best").write_bytes, b"x") == errno.EPERM
+    assert errno_of(os.symlink, "r1.bin", key / "best") == errno.EPERM
+    (key / ".part").write_bytes(b"x")
+    assert errno_of(os.rename, key / ".part", key / "best") == errno.EPERM
+    assert errno_of(os.rename, key / ".part", key / "notes") == errno.EINVAL
+    assert errno_of(os.rename, key / ".part", served.path / "new" / "x") == errno.EXDEV
+
+
+def test_a_key_is_copied_in_and_removed_with_all_that_is_in_it(served, store, tmp_path):
+    save(store, 1, "kept")
+    source = tmp_path / "copy"
+    shutil.copytree(served.path / "warm", source, symlinks=True)
+    subprocess.run(["rm", "-r", str(served.path / "warm" / KEY)], check=True, timeout=60)
+    assert store.run("warm", "lookup", KEY, check=False).returncode == 10
+    command = ["rsync", "-a", "--exclude=best", f"{source}/", f"{served.path}/warm/"]
+    subprocess.run(command, check=True, timeout=60)
+    assert (served.path / "warm" / KEY / "best").read_bytes() == b"kept"
+    assert store.run("warm", "lookup", KEY).stdout == "kept"
+
+
+def test_a_read_only_mount_shows_it_and_changes_nothing(store, tmp_path, mount):
+    run = save(store, 1, "kept")
+    with Served(store, tmp_path / "ro", "ro") as mounted:
+        key = mounted.path / "warm" / KEY
+        assert (key / "best").read_bytes() == b"kept"
+        assert errno_of(os.mkdir, mounted.path / "warm" / ("0" * 64)) == errno.EROFS
+        assert errno_of((key / "r1.bin").write_bytes, b"x") == errno.EROFS
+        assert errno_of(os.unlink, key / f"{run}.bin") == errno.EROFS
+        assert errno_of(os.rename, key / f"{run}.bin", key / "r1.bin") == errno.EROFS
+        os.truncate(store.path / "warm" / KEY / f"{run}.bin", 1)
+        assert errno_of(os.readlink, key / "best") == errno.ENOENT
+    assert (store.path / "warm" / KEY / f"{run}.json").exists()
+
+
+def test_a_killed_mount_leaves_no_entry_that_is_not_whole(store, tmp_path, mount):
+    mounted = Served(store, tmp_path / "mnt")
+    key = mounted.path / "warm" / KEY
+    key.mkdir()
+    fd = os.open(key / "r1-1.bin.tmp.1.1", os.O_CREAT | os.O_WRONLY)
+    os.write(fd, b"half")
+    mounted.kill_lazily()
+    with contextlib.suppress(OSError):  # by passthrough the descriptor goes on being one of the file
+        os.close(fd)
+    with Served(store, tmp_path / "mnt2") as again:
+        assert os.listdir(again.path / "warm" / KEY) == ["r1-1.bin.tmp.1.1"]
+        os.unlink(again.path / "warm" / KEY / "r1-1.bin.tmp.1.1")
+        os.rmdir(again.path / "warm" / KEY)
