@@ -106,6 +106,8 @@ Run declare_put(ArgumentTable& table) {
                [&header](std::string_view text) { header.quant_bits = parse_u8("--quant", text); });
   table.option("--reason", "REASON", "why it is saved (unknown)",
                [&header](std::string_view text) { header.reason = parse_reason(text); });
+  table.option("--model-id", "N", "the engine's number for its model",
+               [&header](std::string_view text) { header.model_id = parse_u8("--model-id", text); });
   table.option("--ext", "FLAGS", "extension flags",
                [&header](std::string_view text) { header.ext_flags = parse_u8("--ext", text); });
   table.option("--dedup", "on|off", "keep the payload as shared chunks (prompt.dedup)",

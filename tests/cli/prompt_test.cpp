@@ -50,10 +50,11 @@ TEST_CASE("what is put is got, from a file and from standard input, as a file an
 TEST_CASE("put says what the header says") {
   const Runner runner;
   put(runner, "hello world", "payload",
-      {"--tokens", "17", "--ctx", "8192", "--quant", "2", "--reason", "agent-session", "--ext", "1"});
+      {"--tokens", "17", "--ctx", "8192", "--quant", "2", "--reason", "agent-session", "--ext", "1", "--model-id",
+       "3"});
   const std::string json = runner.must({"--json", "prompt", "get", kHello});
   for (const char* field : {"\"tokens\":17", "\"ctx\":8192", "\"quant\":2", "\"reason\":\"agent-session\"", "\"ext\":1",
-                            "\"text_bytes\":11", "\"payload_bytes\":7", "\"file_bytes\":70"}) {
+                            "\"model_id\":3", "\"text_bytes\":11", "\"payload_bytes\":7", "\"file_bytes\":70"}) {
     CAPTURE(json);
     CHECK(json.find(field) != std::string::npos);
   }
@@ -113,6 +114,45 @@ TEST_CASE("what is absent is 10, what is damaged 13, and neither prints a byte o
   CHECK(result.status == 13);
   CHECK(result.out.empty());
   CHECK(result.err.find(kHello) != std::string::npos);
+}
+
+TEST_CASE("keys and values that have no meaning are refused") {
+  const Runner runner;
+  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
+      {{"prompt"}, "expected a command; see 'pfcache prompt --help'"},
+      {{"prompt", "get"}, "KEY is required"},
+      {{"prompt", "get", "../x"}, "expected 40 lower-case hex digits, found '../x'"},
+      {{"prompt", "get", std::string(39, 'a')}, "expected 40"},
+      {{"prompt", "get", std::string(41, 'a')}, "expected 40"},
+      {{"prompt", "get", std::string(40, 'A')}, "expected 40"},
+      {{"prompt", "put", "p", "--text", "t", "--dedup", "maybe"}, "--dedup: expected on or off, found 'maybe'"},
+      {{"prompt", "put", "p", "--text", "t", "--reason", "bored"}, "found 'bored'"},
+      {{"prompt", "put", "p", "--text", "t", "--tokens", "-1"}, "--tokens"},
+      {{"prompt", "put", "p", "--text", "t", "--quant", "256"}, "--quant"},
+      {{"prompt", "evict", "--budget", "1M"}, "--budget: expected at least 64MiB, found '1M'"},
+      {{"prompt", "evict", "--policy", "fifo"}, "--policy: expected lru or value, found 'fifo'"},
+      {{"prompt", "find", "--max-tokens", "x"}, "--max-tokens"},
+      {{"prompt", "list", "more"}, "not expected: 'more'"},
+  };
+  for (const auto& [args, expected] : wrong) {
+    const Result result = runner.run(args);
+    INFO(result.err);
+    CHECK(result.status == 2);
+    CHECK(result.out.empty());
+    CHECK(result.err.find(expected) != std::string::npos);
+  }
+  CHECK_FALSE(fs::exists(runner.store() / "prompt"));
+}
+
+TEST_CASE("empty texts and payloads, and texts of any bytes, are as good as others") {
+  const Runner runner;
+  const std::string empty = put(runner, "", "");
+  CHECK(runner.run({"prompt", "get", empty}).out.empty());
+  CHECK(run_with(runner, {"prompt", "find"}, "").line() == empty);
+  const std::string text("\0\xff\n\x80", 4);
+  const std::string binary = put(runner, text, "payload");
+  CHECK(runner.run({"prompt", "get", binary, "--text"}).out == text);
+  CHECK(run_with(runner, {"prompt", "find"}, text + "more").line() == binary);
 }
 
 TEST_CASE("put wants a text, and one payload") {
