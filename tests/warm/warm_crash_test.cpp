@@ -79,6 +79,16 @@ TEST_CASE("what a save, or an overwrite, has returned for is there after a crash
                  [&](const WarmStartStore& left) { CHECK(payload_of(left, it.key) == "new"); });
 }
 
+TEST_CASE("an entry survives a crash in a directory that another had just made, and not synced") {
+  RecordedStore it;
+  it.store.save(key_for("first"), bytes_of("first"), {});
+  const Directory root = Directory::open(it.root, it.ops);
+  REQUIRE(it.ops.mkdir(root.fd(), it.key.hex().c_str(), 0755) == 0);
+  it.store.save(it.key, bytes_of("new"), {});
+  for_each_crash(it, it.ops.call_count(),
+                 [&](const WarmStartStore& left) { CHECK(payload_of(left, it.key) == "new"); });
+}
+
 TEST_CASE("a crash in an eviction leaves whole entries and what goes next time") {
   RecordedStore it;
   for (int i = 0; i < 4; ++i) it.store.save(key_for(std::to_string(i)), bytes_of("payload"), {});

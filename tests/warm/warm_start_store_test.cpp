@@ -159,19 +159,24 @@ TEST_CASE("schema_mismatch_is_ignored") {
   CHECK(fs::exists(it.bin(key, run)));
 }
 
-TEST_CASE("what is no file, and a JSON above the limit, is left alone") {
+TEST_CASE("what is no file, and what is above a limit, is left alone") {
   TempStore it;
   const Fingerprint key = key_for("odd");
   save(it, key, "ours", 5.0);
   fs::create_directory(it.key_dir(key) / "directory.json");
   write_text(it.key_dir(key) / "huge.json", std::string(kMaxWarmJsonBytes + 1, ' '));
   write_text(it.key_dir(key) / "README", "mine");
+  const std::string huge = save(it, key, "x", 1.0);
+  fs::resize_file(it.bin(key, huge), kMaxWarmPayloadBytes + 1);
+  replace_in_file(it.json(key, huge), "\"payload_bytes\": 1\n",
+                  "\"payload_bytes\": " + std::to_string(kMaxWarmPayloadBytes + 1) + "\n");
   write_text(it.store.root() / "README", "mine");
   CHECK(payload_of(it.store, key) == "ours");
   it.store.evict_overflow();
   CHECK(fs::exists(it.key_dir(key) / "directory.json"));
   CHECK(fs::exists(it.key_dir(key) / "huge.json"));
   CHECK(fs::exists(it.key_dir(key) / "README"));
+  CHECK(fs::exists(it.bin(key, huge)));
   CHECK(fs::exists(it.store.root() / "README"));
 }
 
@@ -477,6 +482,17 @@ TEST_CASE("saves say no more than they must in the byte count, and start it agai
   save(it, key_for("x"), "x");
   CHECK(fs::file_size(usage) == fresh);
   CHECK(it.store.evict_overflow().kept_entries == 3);
+}
+
+TEST_CASE("a save below the budget looks at no other entry") {
+  TempStore it;
+  const Fingerprint key = key_for("x");
+  save(it, key, "x");
+  write_text(it.json(key, "broken"), "{not valid json");
+  for (int i = 0; i < 20; ++i) save(it, key, "x");
+  save(it, key_for("y"), "y");
+  CHECK(fs::exists(it.json(key, "broken")));  // who looks at it removes it
+  CHECK(it.store.evict_overflow().damaged_entries == 1);
 }
 
 // A directory mounted read-only over itself: root may write everywhere else.
