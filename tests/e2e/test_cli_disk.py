@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import DATA, Store
+from conftest import DATA, PFCACHE, Store
 
 SESSION = DATA / "llama-session-1199.bin"
 SMALL = DATA / "llama-session-399.bin"
@@ -41,6 +41,33 @@ def test_a_full_disk_is_an_error_that_leaves_nothing_and_can_be_retried(tmp_path
         filler.unlink()
         store.run("capture", SESSION, "--name", "x")
         assert store.run("verify").returncode == 0
+
+
+def test_on_a_full_disk_prompts_and_warm_starts_are_refused_and_those_there_are_stay(tmp_path):
+    payload = os.urandom(600_000)
+    (tmp_path / "payload").write_bytes(payload)
+    for name in ("old", "new"):
+        (tmp_path / name).write_bytes(name.encode())
+    key = "0" * 64
+    with tmpfs(tmp_path / "disk", "1m") as disk:
+        store = Store(disk / "store")
+        store.run("init")
+        old = store.run("prompt", "put", tmp_path / "payload", "--text", tmp_path / "old").stdout.strip()
+        for args, file in (
+            (["prompt", "put", tmp_path / "payload", "--text", tmp_path / "new"], None),
+            (["prompt", "put", tmp_path / "payload", "--text", tmp_path / "new", "--dedup", "on"], None),
+            (["prompt", "put", "--text", tmp_path / "new"], payload),
+            (["warm", "save", key, "--kind", "final"], payload),
+        ):
+            command = [str(PFCACHE), "--store", str(store.path), *map(str, args)]
+            result = subprocess.run(command, input=file or b"", capture_output=True, timeout=60)
+            assert (result.returncode, result.stdout) == (1, b""), args
+            assert b"No space left on device" in result.stderr
+            assert store.temp_files() == []
+        assert [prompt["key"] for prompt in store.json("prompt", "list")["prompts"]] == [old]
+        got = subprocess.run([str(PFCACHE), "--store", str(store.path), "prompt", "get", old], capture_output=True)
+        assert got.stdout == payload
+        assert store.json("warm", "list")["entries"] == []
 
 
 def test_a_restore_to_a_full_disk_leaves_no_destination(store, tmp_path):

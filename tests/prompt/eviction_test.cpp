@@ -1,8 +1,12 @@
 #include "prompt/eviction.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+
+#include <cerrno>
 
 #include "base/bytes.hpp"
+#include "base/directory.hpp"
 #include "prompt/prompt_support.hpp"
 #include "support/failure.hpp"
 #include "support/temp_dir.hpp"
@@ -38,6 +42,25 @@ std::vector<std::string> stored(const DiskKvCache& cache, const std::vector<std:
   }
   return found;
 }
+
+/// Counts what is written, on a disk that may be full.
+class CountingOps final : public FileOps {
+ public:
+  explicit CountingOps(bool is_full = false) : is_full_(is_full) {}
+  ssize_t write(int fd, const void* bytes, size_t size_bytes) override {
+    written_bytes += size_bytes;
+    return FileOps::write(fd, bytes, size_bytes);
+  }
+  int allocate(int fd, off_t size_bytes) override {
+    if (!is_full_) return FileOps::allocate(fd, size_bytes);
+    errno = ENOSPC;
+    return -1;
+  }
+  std::uint64_t written_bytes = 0;
+
+ private:
+  bool is_full_;
+};
 
 }  // namespace
 
@@ -117,6 +140,30 @@ TEST_CASE("what can never fit is refused and disturbs nothing") {
   CHECK(failure_of([&] { save(cache, "", payload); }).code == Errc::too_large);
   CHECK(names_in(dir.path()).size() == 1);
   CHECK(payload_of(cache, "a") == "small");
+}
+
+TEST_CASE("what can never fit, and what the disk has no room for, is refused before any of it is written") {
+  const TempDir dir;
+  const std::string payload(kBudget + 1, 'p');
+  CountingOps ops;
+  DiskKvCache cache(Directory::open(dir.path(), ops), kBudget);
+  CHECK(failure_of([&] { save(cache, "t", payload); }).code == Errc::too_large);
+  CHECK(ops.written_bytes == 0);
+  CountingOps full_ops(true);
+  DiskKvCache full(Directory::open(dir.path(), full_ops), kBudget);
+  CHECK(failure_of([&] { save(full, "t", "payload"); }).code == std::errc::no_space_on_device);
+  CHECK(full_ops.written_bytes == 0);
+  CHECK(names_in(dir.path()).empty());
+}
+
+TEST_CASE("a payload of unknown size is written no further than it can fit") {
+  const TempDir dir;
+  CountingOps ops;
+  DiskKvCache cache(Directory::open(dir.path(), ops), kBudget);
+  const UniqueFd endless(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  CHECK(failure_of([&] { cache.save({.text = "t", .header = {}}, endless.get()); }).code == Errc::too_large);
+  CHECK(ops.written_bytes <= kBudget);
+  CHECK(names_in(dir.path()).empty());
 }
 
 TEST_CASE("a budget is at least 64 MiB") {
