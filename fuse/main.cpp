@@ -7,9 +7,12 @@
 #include <exception>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "fuse/background.hpp"
+#include "fuse/configured_options.hpp"
+#include "fuse/fuse_api.hpp"
 #include "fuse/log.hpp"
 #include "fuse/mount_namespace.hpp"
 #include "fuse/mount_options.hpp"
@@ -22,6 +25,7 @@
 namespace {
 
 using pfcache::Error;
+using pfcache::StoreOptions;
 using pfcache::fuse::Log;
 using pfcache::fuse::MountOptions;
 using pfcache::fuse::Starter;
@@ -52,10 +56,10 @@ void make_paths_absolute(MountOptions& options) {
 // and larger ones, and a daemon that parsed one large manifest would stay several times as large as what it holds.
 void return_large_blocks() { ::mallopt(M_MMAP_THRESHOLD, 1 << 20); }
 
-int run_mount(const MountOptions& options, Starter* starter) {
+int run_mount(const MountOptions& options, const StoreOptions& how, Starter* starter) {
   return_large_blocks();
   Log log;
-  pfcache::Store store = pfcache::Store::open(options.store);
+  pfcache::Store store = pfcache::Store::open(options.store, how);
   if (options.is_verbose) log.tell(fmt::format("store {}, mount point {}", options.store, options.directory));
   if (options.is_fake) return 0;
   pfcache::fuse::serve(store, options, log, [&] {
@@ -66,11 +70,11 @@ int run_mount(const MountOptions& options, Starter* starter) {
   return 0;
 }
 
-int run(const MountOptions& options) {
-  if (options.foreground || options.is_fake) return run_mount(options, nullptr);
+int run(const MountOptions& options, const StoreOptions& how) {
+  if (options.foreground || options.is_fake) return run_mount(options, how, nullptr);
   return pfcache::fuse::run_in_background([&](Starter& starter) {
     try {
-      return run_mount(options, &starter);
+      return run_mount(options, how, &starter);
     } catch (const std::exception& failure) {
       return report_failure(failure);
     }
@@ -81,19 +85,22 @@ int run(const MountOptions& options) {
 
 int main(int argc, char** argv) {
   try {
-    MountOptions options = pfcache::fuse::parse_mount_options({argv + 1, argv + argc});
+    const std::vector<std::string_view> args(argv + 1, argv + argc);
+    MountOptions options = pfcache::fuse::parse_mount_options(args);
     if (options.show_help) {
       fmt::print("{}", pfcache::fuse::usage());
       return 0;
     }
     if (options.show_version) {
-      fmt::print("mount.pfcache {}\n", pfcache::version());
+      fmt::print("mount.pfcache {} with libfuse {}\n", pfcache::version(), fuse_pkgversion());
       return 0;
     }
     ::openlog("mount.pfcache", LOG_PID, LOG_DAEMON);
     if (!options.mount_namespace.empty()) pfcache::fuse::enter_mount_namespace(options.mount_namespace);
+    const pfcache::Config config = pfcache::fuse::load_config(options.store);
+    options = pfcache::fuse::parse_mount_options(args, pfcache::fuse::configured_options(config));
     make_paths_absolute(options);
-    return run(options);
+    return run(options, StoreOptions::from(config));
   } catch (const std::exception& failure) {
     return report_failure(failure);
   }
