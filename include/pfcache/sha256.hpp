@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "pfcache/digest.hpp"
 
@@ -44,10 +45,17 @@ class Sha256 {
 /// The digest of a message that is there as a whole.
 [[nodiscard]] Digest sha256(std::span<const std::byte> bytes) noexcept;
 
-/// The digests of many messages: `digests[i]` is that of `messages[i]`. Many times faster than one after the other where the
-/// CPU has wide registers, and best with 16 messages or more of about one length.
-/// REQUIRES: as many digests as messages.
+/// The digests of many messages: `digests[i]` is that of `messages[i]`. Many times faster than one after the other
+/// where the CPU has wide registers, and best with 16 messages or more of about one length. REQUIRES: as many digests
+/// as messages.
 void sha256_many(std::span<const std::span<const std::byte>> messages, std::span<Digest> digests) noexcept;
+
+/// By which instructions that is done on this CPU: `avx512`, `avx2`, `sha-ni`, …
+struct Sha256Kernels {
+  std::string_view many;  ///< sha256_many()
+  std::string_view one;   ///< Sha256 and sha256()
+};
+[[nodiscard]] Sha256Kernels sha256_kernels() noexcept;
 
 }  // namespace pfcache
 #pragma GCC visibility pop

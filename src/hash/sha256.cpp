@@ -7,6 +7,17 @@
 #include "hash/sha256_one.hpp"
 
 namespace pfcache {
+namespace {
+
+const Sha256Kernel& many_messages_kernel() noexcept {
+  const Sha256Kernel* widest = usable_sha256_kernels().front();
+  const Sha256Kernel* one = one_message_kernel();
+  // Eight lanes of AVX2 do together what the SHA extensions do for one message, and need eight to be there.
+  const bool is_one_faster = one != nullptr && widest->lanes <= 8;
+  return is_one_faster ? *one : *widest;
+}
+
+}  // namespace
 
 struct Sha256::State {
   const Sha256Kernel* kernel = one_message_kernel();
@@ -62,11 +73,12 @@ Digest sha256(std::span<const std::byte> bytes) noexcept {
 }
 
 void sha256_many(std::span<const std::span<const std::byte>> messages, std::span<Digest> digests) noexcept {
-  const Sha256Kernel* widest = usable_sha256_kernels().front();
+  sha256_many_with(many_messages_kernel(), one_message_kernel(), messages, digests);
+}
+
+Sha256Kernels sha256_kernels() noexcept {
   const Sha256Kernel* one = one_message_kernel();
-  // Eight lanes of AVX2 do together what the SHA extensions do for one message, and need eight to be there.
-  const bool is_one_faster = one != nullptr && widest->lanes <= 8;
-  sha256_many_with(is_one_faster ? *one : *widest, one, messages, digests);
+  return {many_messages_kernel().name, one == nullptr ? "libsodium" : one->name};
 }
 
 }  // namespace pfcache
