@@ -93,6 +93,7 @@ Command stats_command();
 Command repack_command();
 Command gc_command();
 Command config_command();
+Command doctor_command();
 CommandGroup prompt_group();
 Command prompt_put_command();
 Command prompt_get_command();

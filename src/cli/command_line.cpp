@@ -34,7 +34,7 @@ Example:
 std::vector<Command> all_commands() {
   return {init_command(),   capture_command(), restore_command(), list_command(),  show_command(),   diff_command(),
           name_command(),   unname_command(),  pin_command(),     unpin_command(), remove_command(), fetch_command(),
-          verify_command(), gc_command(),      repack_command(),  stats_command(), config_command()};
+          verify_command(), gc_command(),      repack_command(),  stats_command(), config_command(), doctor_command()};
 }
 
 std::vector<CommandGroup> all_groups() { return {prompt_group(), warm_group()}; }

@@ -103,7 +103,7 @@ these places, of which the last that has it counts:
   the environment: $PFCACHE_PROMPT_BUDGET for prompt.budget, and so on
   the options of a command
 What is wrong with a file is said, and the exit status is then 1; other commands
-end there. See pfcache.toml(5) for what can be set.)";
+but doctor end there. See pfcache.toml(5) for what can be set.)";
 
 }  // namespace
 

@@ -9,6 +9,9 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <vector>
+
+#include "cli/program.hpp"
 
 namespace pfcache::cli {
 
@@ -22,7 +25,8 @@ struct Environment {
   bool err_is_terminal = false;
   std::stop_token stop = {};                                 ///< requested by the first signal that asks for an end
   std::function<int()> stop_signal = [] { return SIGINT; };  ///< which signal that was
-  int in_fd = 0;                                             ///< standard input, read to its end by who takes a payload
+  std::function<std::optional<std::string>(const std::vector<std::string>&)> program_output = output_of;
+  int in_fd = 0;  ///< standard input, read to its end by who takes a payload
 };
 
 /// Exit statuses that are not made from an error's code by exit_status_of().

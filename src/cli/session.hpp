@@ -38,6 +38,15 @@ class Session {
   /// Throws: as store_path() and Store::open.
   [[nodiscard]] Store open_store() const { return Store::open(store_path(), StoreOptions::from(config())); }
 
+  /// Below which the files of the machine are: /etc, /proc, /dev.
+  [[nodiscard]] const std::filesystem::path& root() const noexcept { return environment_->root; }
+  [[nodiscard]] bool is_root() const noexcept { return environment_->is_root; }
+
+  /// What a program prints on standard output; nothing when it can't be run or fails.
+  [[nodiscard]] std::optional<std::string> program_output(const std::vector<std::string>& command) const {
+    return environment_->program_output(command);
+  }
+
   [[nodiscard]] bool json() const noexcept { return global_.json; }
   [[nodiscard]] bool out_is_terminal() const noexcept { return environment_->out_is_terminal; }
   [[nodiscard]] const std::stop_token& stop() const noexcept { return environment_->stop; }

@@ -43,6 +43,11 @@ Result run_in(const World& world, const std::vector<std::string>& args) {
                                .out_is_terminal = world.out_is_terminal,
                                .err_is_terminal = world.err_is_terminal,
                                .stop = world.stop,
+                               .program_output = [&world](const auto& command) -> std::optional<std::string> {
+                                 const auto found = world.programs.find(command.front());
+                                 if (found == world.programs.end()) return std::nullopt;
+                                 return found->second;
+                               },
                                .in_fd = in.get()};
   const int status = cli::run_pfcache(args, environment);
   return {status, out.str(), err.str()};

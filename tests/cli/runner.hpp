@@ -28,7 +28,8 @@ struct World {
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   std::stop_token stop = {};
-  std::string input = {};  ///< what comes from standard input
+  std::string input = {};                            ///< what comes from standard input
+  std::map<std::string, std::string> programs = {};  ///< what other programs print, by their first word
 };
 
 /// Runs `pfcache ARGS` in `world`.

@@ -168,6 +168,7 @@ JSON_SESSIONS = {
     "warm evict": ["warm evict"],
     "repack": ["capture chat.bin", "repack --encoding raw"],
     "config": ["config"],
+    "doctor": ["doctor"],
 }
 
 
