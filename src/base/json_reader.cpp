@@ -146,18 +146,24 @@ JsonArray JsonObject::array(std::string_view key) const {
   return {value, place_, key};
 }
 
-std::vector<std::uint32_t> JsonArray::u32s() const {
-  std::vector<std::uint32_t> values;
+template <typename Number>
+std::vector<Number> JsonArray::numbers() const {
+  constexpr std::uint64_t kLimit = std::numeric_limits<Number>::max();
+  std::vector<Number> values;
   for (const simdjson::dom::element element : elements_) {
     std::uint64_t value = 0;
-    if (element.get_uint64().get(value) != simdjson::SUCCESS || value > std::numeric_limits<std::uint32_t>::max()) {
-      throw Error(Errc::malformed, fmt::format("{}: field '{}': element {}: expected an integer from 0 to 4294967295",
-                                               place_.document, key_, values.size()));
+    if (element.get_uint64().get(value) != simdjson::SUCCESS || value > kLimit) {
+      throw Error(Errc::malformed, fmt::format("{}: field '{}': element {}: expected an integer from 0 to {}",
+                                               place_.document, key_, values.size(), kLimit));
     }
-    values.push_back(static_cast<std::uint32_t>(value));
+    values.push_back(static_cast<Number>(value));
   }
   return values;
 }
+
+std::vector<std::uint32_t> JsonArray::u32s() const { return numbers<std::uint32_t>(); }
+
+std::vector<std::uint64_t> JsonArray::u64s() const { return numbers<std::uint64_t>(); }
 
 JsonDocument::JsonDocument(std::string_view text, std::string_view name) : name_(name) {
   // simdjson copies from the text even when there is none.

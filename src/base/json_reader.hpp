@@ -74,9 +74,12 @@ class JsonArray {
     }
   }
   [[nodiscard]] std::vector<std::uint32_t> u32s() const;
+  [[nodiscard]] std::vector<std::uint64_t> u64s() const;
 
  private:
   friend class JsonObject;
+  template <typename Number>
+  [[nodiscard]] std::vector<Number> numbers() const;
   JsonArray(simdjson::dom::array elements, const JsonObject::Place& place, std::string_view key)
       : elements_(elements), place_(place), key_(key) {}
 

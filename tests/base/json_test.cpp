@@ -115,6 +115,7 @@ TEST_CASE("fields are read by name, in any order, with white space and unknown o
   CHECK(root.has("nothing"));
   CHECK_FALSE(root.has("absent"));
   CHECK(root.array("list").u32s() == std::vector<std::uint32_t>{1, 2, 3});
+  CHECK(root.array("list").u64s() == std::vector<std::uint64_t>{1, 2, 3});
   std::vector<std::uint32_t> found;
   root.array("objects").for_each_object([&](const JsonObject& object) { found.push_back(object.u32("i")); });
   CHECK(found == std::vector<std::uint32_t>{7, 8});
