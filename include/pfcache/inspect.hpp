@@ -73,8 +73,8 @@ struct StoreStats {
   std::vector<std::string> unreadable;  ///< snapshots whose manifest can't be read, with the reason
 };
 
-/// Throws: system errors. Reads every manifest.
-[[nodiscard]] StoreStats collect_stats(const Store& store);
+/// Reads every manifest, and looks at every blob. Throws: Errc::interrupted; system errors.
+[[nodiscard]] StoreStats collect_stats(const Store& store, const std::stop_token& stop = {});
 
 }  // namespace pfcache
 #pragma GCC visibility pop

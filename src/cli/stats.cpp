@@ -53,7 +53,7 @@ void print_record(const StoreStats& stats, const Store& store, const Session& se
 
 int run_stats(const Session& session) {
   const Store store = session.open_store();
-  const StoreStats stats = collect_stats(store);
+  const StoreStats stats = collect_stats(store, session.stop());
   if (session.json()) {
     print_record(stats, store, session);
   } else {

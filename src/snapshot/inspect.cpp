@@ -46,8 +46,13 @@ void count_snapshot(const PageManifest& manifest, std::unordered_set<Digest>& se
   }
 }
 
-void count_blobs(const BlobStore& blobs, StoreStats& stats) {
+void require_going_on(const std::stop_token& stop) {
+  if (stop.stop_requested()) throw Error(Errc::interrupted, "counting what a store holds");
+}
+
+void count_blobs(const BlobStore& blobs, StoreStats& stats, const std::stop_token& stop) {
   blobs.for_each([&](const Digest&, const BlobInfo& info) {
+    require_going_on(stop);
     ++stats.blobs;
     stats.stored_bytes += info.stored_bytes;
     switch (info.encoding) {
@@ -74,10 +79,11 @@ SnapshotDiff diff_manifests(const PageManifest& a, const PageManifest& b) {
   return diff;
 }
 
-StoreStats collect_stats(const Store& store) {
+StoreStats collect_stats(const Store& store, const std::stop_token& stop) {
   StoreStats stats;
   std::unordered_set<Digest> seen;
   for (const Digest& snapshot : store.catalog().snapshots()) {
+    require_going_on(stop);
     try {
       count_snapshot(store.manifest(snapshot), seen, stats);
       ++stats.snapshots;
@@ -89,7 +95,7 @@ StoreStats collect_stats(const Store& store) {
     }
   }
   stats.refs = store.catalog().refs().size();
-  count_blobs(store.blobs(), stats);
+  count_blobs(store.blobs(), stats, stop);
   return stats;
 }
 
