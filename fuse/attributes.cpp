@@ -1,5 +1,6 @@
 #include "fuse/attributes.hpp"
 
+#include <ctime>
 #include <tuple>
 
 #include "fuse/mirror_inodes.hpp"
@@ -53,8 +54,9 @@ nlink_t link_count(const Node& node) {
     case NodeKind::pages:
     case NodeKind::keys:
     case NodeKind::values:
-    case NodeKind::seq: return 2;
-    case NodeKind::root: return 2 + 1 + kRootAreas.size();
+    case NodeKind::seq:
+    case NodeKind::info: return 2;
+    case NodeKind::root: return 2 + child_count(node) + kRootAreas.size();
     default: return 1;
   }
 }
@@ -74,7 +76,7 @@ struct stat Attributes::of(const Node& node, std::uint64_t id) const {
   attributes.st_size = static_cast<off_t>(size_bytes);
   attributes.st_blksize = kBlockSize;
   attributes.st_blocks = static_cast<blkcnt_t>(stat_blocks(node, size_bytes));
-  attributes.st_mtim = is_sealed(node.kind) ? timespec{mtime_secs(node), 0} : catalog_mtime();
+  attributes.st_mtim = mtime_of(node);
   attributes.st_atim = attributes.st_mtim;
   attributes.st_ctim = attributes.st_mtim;
   return attributes;
@@ -92,6 +94,14 @@ struct stat Attributes::of_real(const struct stat& real, std::uint64_t id) const
   attributes.st_gid = ownership_.gid;
   attributes.st_blksize = kBlockSize;
   return attributes;
+}
+
+struct timespec Attributes::mtime_of(const Node& node) const noexcept {
+  if (!is_sealed(node.kind)) return catalog_mtime();
+  if (node.kind != NodeKind::info_file) return {mtime_secs(node), 0};
+  struct timespec now {};  // what they say is of the moment they are opened
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return now;
 }
 
 // /snap changes when a snapshot or a ref comes or goes, and whoever watches its time must notice.

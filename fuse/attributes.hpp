@@ -31,6 +31,7 @@ class Attributes {
   [[nodiscard]] struct stat of_real(const struct stat& real, std::uint64_t id) const;
 
  private:
+  [[nodiscard]] struct timespec mtime_of(const Node& node) const noexcept;
   [[nodiscard]] struct timespec catalog_mtime() const noexcept;
 
   const Ownership ownership_;

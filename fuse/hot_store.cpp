@@ -46,6 +46,18 @@ std::uint64_t HotStore::held_bytes() const {
   return held_bytes_;
 }
 
+HotCounts HotStore::counts() const {
+  HotCounts counts;
+  counts.decoded_bytes = decoded_bytes_.load(std::memory_order_relaxed);
+  counts.read_ahead_bytes = read_ahead_bytes_.load(std::memory_order_relaxed);
+  counts.verify_failures = verify_failures_.load(std::memory_order_relaxed);
+  const std::lock_guard lock(mutex_);
+  counts.files = entries_.size();
+  counts.held_bytes = held_bytes_;
+  counts.evictions = evictions_;
+  return counts;
+}
+
 HotFilePtr HotStore::find(const HotKey& key) {
   HotFilePtr file;
   {
@@ -129,6 +141,7 @@ void HotStore::prefetch(std::span<const HotKey> keys) {
       try {
         const HotFilePtr file = finish(files[i]);
         keep(files[i].key, file);
+        read_ahead_bytes_.fetch_add(files[i].bytes.size(), std::memory_order_relaxed);
         flights[i].land(file);
       } catch (...) {
         flights[i].fail(std::current_exception());
@@ -196,6 +209,15 @@ void HotStore::decode(std::span<Decoding> files) {
     for (std::size_t i = 0; !file.blob && i < file.key.blob_count; ++i, ++request) {
       if (request->failure && !file.failure) file.failure = request->failure;
     }
+    count(file);
+  }
+}
+
+void HotStore::count(const Decoding& decoded) noexcept {
+  if (!decoded.failure) {
+    decoded_bytes_.fetch_add(decoded.bytes.size(), std::memory_order_relaxed);
+  } else if (decoded.failure->code() == Errc::damaged) {
+    verify_failures_.fetch_add(1, std::memory_order_relaxed);
   }
 }
 
@@ -247,6 +269,7 @@ void HotStore::drop(Entries& dropped) {
     held_bytes_ -= entry->cost_bytes;
     index_.erase(entry->key);
     dropped.splice(dropped.end(), entries_, entry);
+    ++evictions_;
   };
   if (entries_.front().cost_bytes > limits_.bytes) move_out(entries_.begin());
   while (held_bytes_ > limits_.bytes || entries_.size() > limits_.files) move_out(std::prev(entries_.end()));

@@ -1,6 +1,7 @@
 // Pages decoded and verified once, kept as files that the kernel can read and map.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -29,6 +30,16 @@ struct HotLimits {
   VerifyWhen verify = VerifyWhen::once;
 };
 
+/// What a hot store has done and holds.
+struct HotCounts {
+  std::uint64_t files = 0;
+  std::uint64_t held_bytes = 0;
+  std::uint64_t evictions = 0;
+  std::uint64_t decoded_bytes = 0;     ///< decoded or read, and verified
+  std::uint64_t read_ahead_bytes = 0;  ///< of these, what prefetch() asked for
+  std::uint64_t verify_failures = 0;   ///< blobs that were found damaged
+};
+
 /// Least recently used out. Thread-safe. A file in use when it is evicted lives until its last user lets go, be it
 /// here or in the kernel, and files being made aren't counted. A blob that the store keeps as it is needs no copy: its
 /// own file is given, which counts as a file and not in bytes.
@@ -55,6 +66,7 @@ class HotStore {
   [[nodiscard]] bool has(const HotKey& key) const;
 
   [[nodiscard]] std::uint64_t held_bytes() const;
+  [[nodiscard]] HotCounts counts() const;
   [[nodiscard]] std::uint64_t limit_bytes() const noexcept { return limits_.bytes; }
   [[nodiscard]] std::size_t limit_files() const noexcept { return limits_.files; }
 
@@ -86,6 +98,7 @@ class HotStore {
   [[nodiscard]] static bool read_blob(Decoding& file);
   void verify_blobs(std::span<Decoding> files);
   void decode(std::span<Decoding> files);
+  void count(const Decoding& decoded) noexcept;
   [[nodiscard]] HotFilePtr finish(Decoding& decoded);
   [[nodiscard]] HotFilePtr store(const HotKey& key, std::span<const std::byte> bytes);
   void keep(const HotKey& key, HotFilePtr file);
@@ -100,9 +113,13 @@ class HotStore {
   ScratchPool group_scratch_;  // apart, for one pool has buffers of about one size
   Flights flights_;
   VerifiedBlobs verified_;
+  std::atomic<std::uint64_t> decoded_bytes_ = 0;  // what is counted has no order
+  std::atomic<std::uint64_t> read_ahead_bytes_ = 0;
+  std::atomic<std::uint64_t> verify_failures_ = 0;
   mutable std::mutex mutex_;
   bool has_told_of_backing_ = false;  // guarded by mutex_, as all below
   std::uint64_t held_bytes_ = 0;
+  std::uint64_t evictions_ = 0;
   Entries entries_;  // last used first
   std::unordered_map<HotKey, Entries::iterator, HotKeyHash> index_;
 };

@@ -55,7 +55,9 @@ std::uint64_t content_id(const Node& node) noexcept {
       return make_id(node.kind, page.k.prefix64(), page.v.prefix64(), node.snapshot->page_bytes());
     }
     case NodeKind::half: return make_id(node.kind, half_digest(node).prefix64(), node.snapshot->page_bytes());
-    case NodeKind::position: return make_id(node.kind, node.row);
+    case NodeKind::position:
+    case NodeKind::info:
+    case NodeKind::info_file: return make_id(node.kind, node.row);
   }
   return kRootId;
 }
@@ -66,9 +68,11 @@ bool have_same_content(const Node& a, const Node& b) noexcept {
   if (a.kind != b.kind) return false;
   switch (a.kind) {
     case NodeKind::root:
-    case NodeKind::catalog: return true;
+    case NodeKind::catalog:
+    case NodeKind::info: return true;
     case NodeKind::ref: return a.ref->name == b.ref->name && a.ref->target == b.ref->target;
-    case NodeKind::position: return a.row == b.row;
+    case NodeKind::position:
+    case NodeKind::info_file: return a.row == b.row;
     case NodeKind::page: {
       const PageEntry& page = page_of(a);
       const PageEntry& other = page_of(b);
@@ -84,7 +88,8 @@ mode_t file_type_of(NodeKind kind) noexcept {
   switch (kind) {
     case NodeKind::manifest:
     case NodeKind::page:
-    case NodeKind::half: return S_IFREG;
+    case NodeKind::half:
+    case NodeKind::info_file: return S_IFREG;
     case NodeKind::ref:
     case NodeKind::position: return S_IFLNK;
     default: return S_IFDIR;

@@ -15,19 +15,21 @@
 namespace pfcache::fuse {
 
 enum class NodeKind : std::uint8_t {
-  root,      ///< /
-  catalog,   ///< /snap
-  ref,       ///< /snap/<name>, and /snap/sha256:<hex>
-  snapshot,  ///< /snap/<hex>
-  manifest,  ///< manifest.json
-  pages,     ///< pages/
-  keys,      ///< k/
-  values,    ///< v/
-  seqs,      ///< seqs/
-  seq,       ///< seqs/<id>/
-  page,      ///< pages/NNNN
-  half,      ///< k/NNNN or v/NNNN
-  position,  ///< seqs/<id>/NNNN
+  root,       ///< /
+  catalog,    ///< /snap
+  ref,        ///< /snap/<name>, and /snap/sha256:<hex>
+  snapshot,   ///< /snap/<hex>
+  manifest,   ///< manifest.json
+  pages,      ///< pages/
+  keys,       ///< k/
+  values,     ///< v/
+  seqs,       ///< seqs/
+  seq,        ///< seqs/<id>/
+  page,       ///< pages/NNNN
+  half,       ///< k/NNNN or v/NNNN
+  position,   ///< seqs/<id>/NNNN
+  info,       ///< /.pfcache
+  info_file,  ///< /.pfcache/<name>
 };
 
 /// A name in /snap that is no directory: a symlink to one.
@@ -39,7 +41,8 @@ struct RefLink {
 /// A plain value: a reference into what it is part of.
 struct Node {
   NodeKind kind = NodeKind::root;
-  /// page: its row. half: twice its row, and one more for V. seq: its row. position: the page's ix. Else 0.
+  /// page: its row. half: twice its row, and one more for V. seq: its row. position: the page's ix. info_file:
+  /// its InfoFile. Else 0.
   std::uint32_t row = 0;
   SnapshotPtr snapshot;                ///< of everything below /snap/<hex> but positions, which say it all themselves
   std::shared_ptr<const RefLink> ref;  ///< of refs
@@ -69,7 +72,8 @@ inline constexpr std::uint64_t kLastFixedId = 0xFFFFFFFF;
 /// S_IFDIR, S_IFREG or S_IFLNK.
 [[nodiscard]] mode_t file_type_of(NodeKind kind) noexcept;
 
-/// True for what can never change: everything but / and /snap.
+/// True for names and contents that can never change: everything but / and /snap. The files of /.pfcache pass for it:
+/// what they say is new at each open.
 [[nodiscard]] bool is_sealed(NodeKind kind) noexcept;
 
 /// The digest of half a page. REQUIRES: node.kind is half.

@@ -7,6 +7,7 @@
 #include <new>
 #include <string>
 
+#include "fuse/timed_operations.hpp"
 #include "pfcache/error.hpp"
 
 namespace pfcache::fuse {
@@ -73,6 +74,12 @@ void on_statfs(fuse_req_t req, fuse_ino_t /*ino*/) noexcept {
 }  // namespace
 
 fuse_lowlevel_ops operations() noexcept {
+  fuse_lowlevel_ops ops = untimed_operations();
+  time_operations(ops);
+  return ops;
+}
+
+fuse_lowlevel_ops untimed_operations() noexcept {
   fuse_lowlevel_ops ops{};
   ops.init = on_init;
   ops.lookup = on_lookup;
@@ -106,6 +113,11 @@ int errno_of_current_exception(Log& log) noexcept {
   return EIO;
 }
 
+void reply_error(fuse_req_t req, int error) noexcept {
+  file_system_of(req).metrics.note_error(OperationTimer::current(), error);
+  fuse_reply_err(req, error);
+}
+
 Node node_of(const FileSystem& fs, fuse_ino_t id) {
   std::optional<Node> node = fs.inodes.find(id);
   if (!node) throw Error::from_errno(ESTALE, fmt::format("inode {}", id));
@@ -113,9 +125,11 @@ Node node_of(const FileSystem& fs, fuse_ino_t id) {
 }
 
 // Only the time of /snap changes, and every path below it is walked through it: with 0 the kernel would ask for its
-// permissions again at each step of each program. Names in /snap are another matter, they are never cached.
+// permissions again at each step of each program. Names in /snap are another matter, they are never cached. The time of
+// what the mount says about itself is now.
 double attributes_timeout(NodeKind kind) noexcept {
   constexpr double kCatalogSeconds = 0.1;
+  if (kind == NodeKind::info_file) return 0;
   return kind == NodeKind::catalog ? kCatalogSeconds : kForever;
 }
 

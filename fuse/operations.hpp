@@ -1,6 +1,7 @@
 // The filesystem as libfuse calls it.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <optional>
@@ -15,11 +16,13 @@
 #include "fuse/hot_store.hpp"
 #include "fuse/inode_table.hpp"
 #include "fuse/log.hpp"
+#include "fuse/metrics.hpp"
 #include "fuse/open_files.hpp"
 #include "fuse/passthrough.hpp"
 #include "fuse/read_ahead.hpp"
 #include "fuse/scratch_pool.hpp"
 #include "fuse/staging_side.hpp"
+#include "fuse/store_scan.hpp"
 #include "fuse/tree.hpp"
 
 namespace pfcache::fuse {
@@ -45,6 +48,7 @@ struct FileSystem {
         read_ahead(hot),
         content_xattrs(parts.store),
         passthrough(std::move(passthrough_setup), parts.log),
+        store_scan([this](const std::stop_token& stop) { return collect_stats(store, stop); }),
         writes(parts.store, parts.is_writable) {}
 
   const Store& store;
@@ -59,12 +63,18 @@ struct FileSystem {
   OpenFiles open_files;
   ScratchPool scratch;  // for answers to reads
   Passthrough passthrough;
+  Metrics metrics;
+  StoreScan store_scan;
   StagingSide writes;
+  const std::chrono::system_clock::time_point start_time = std::chrono::system_clock::now();
   fuse_session* session = nullptr;  // from mounting on
 };
 
 /// The callbacks, for fuse_session_new().
 [[nodiscard]] fuse_lowlevel_ops operations() noexcept;
+
+/// The same without the stop watches around them.
+[[nodiscard]] fuse_lowlevel_ops untimed_operations() noexcept;
 
 /// The parts of them, in files of their own.
 void add_directory_operations(fuse_lowlevel_ops& ops) noexcept;
@@ -77,6 +87,9 @@ void add_xattr_operations(fuse_lowlevel_ops& ops) noexcept;
 /// The errno for the exception that is being handled. One that nobody foresaw is logged.
 [[nodiscard]] int errno_of_current_exception(Log& log) noexcept;
 
+/// Answers a request with an errno, which counts as a failure of the operation.
+void reply_error(fuse_req_t req, int error) noexcept;
+
 /// Answers a request by `body(file system)`, or with the errno of what it throws. REQUIRES: body throws nothing after
 /// it has replied.
 template <typename Body>
@@ -85,7 +98,7 @@ void answer(fuse_req_t req, Body&& body) noexcept {
   try {
     body(fs);
   } catch (...) {
-    fuse_reply_err(req, errno_of_current_exception(fs.log));
+    reply_error(req, errno_of_current_exception(fs.log));
   }
 }
 

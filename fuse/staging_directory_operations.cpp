@@ -43,7 +43,11 @@ std::vector<AreaEntry> real_entries(UniqueFd fd) {
 }
 
 std::vector<AreaEntry> root_entries() {
-  std::vector<AreaEntry> entries = {{"snap", kCatalogId, S_IFDIR}};
+  std::vector<AreaEntry> entries;
+  for (std::uint64_t i = 0; i < child_count(Node{}); ++i) {
+    Child child = child_at(Node{}, i);
+    entries.push_back({std::move(child.name), content_id(child.node), S_IFDIR});
+  }
   for (const RootArea& root : kRootAreas) entries.push_back({std::string(root.name), root.id, S_IFDIR});
   return entries;
 }

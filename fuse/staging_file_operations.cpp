@@ -45,6 +45,8 @@ int add_open(FileSystem& fs, MirrorInode& inode, bool writes, OpenReal&& open_re
         fs.passthrough.is_on() && state.apparitions == 0 ? fs.passthrough.open_backing(state.fd.get()) : 0;
   }
   ++state.opens;
+  fs.metrics.add(MountValue::written_opens);
+  if (state.backing_id > 0) fs.metrics.add(MountValue::passthrough_opens);
   state.is_written |= writes;
   return state.backing_id;
 }
@@ -144,7 +146,7 @@ void on_open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
   if (is_mirror_id(ino)) return answer(req, [&](FileSystem& fs) { open_mirror(fs, req, ino, file); });
   // Sealed: it can be replaced by itself, under a name in flight, and not be written.
   if (wants_to_write(*file) && file_system_of(req).writes.is_writable) {
-    fuse_reply_err(req, EPERM);
+    reply_error(req, EPERM);
     return;
   }
   sealed_operations().open(req, ino, file);
@@ -220,13 +222,14 @@ void on_read(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, fus
 
 void on_write_buf(fuse_req_t req, fuse_ino_t ino, fuse_bufvec* from, off_t offset, fuse_file_info* file) noexcept {
   if (!is_mirror_id(ino)) {
-    fuse_reply_err(req, EROFS);
+    reply_error(req, EROFS);
     return;
   }
-  answer(req, [&](FileSystem& /*fs*/) {
+  answer(req, [&](FileSystem& fs) {
     fuse_bufvec to = bytes_of_file(fd_of(handle_of(*file)), fuse_buf_size(from), offset);
     const ssize_t written = fuse_buf_copy(&to, from, static_cast<fuse_buf_copy_flags>(0));
     if (written < 0) throw Error::from_errno(static_cast<int>(-written), "write");
+    fs.metrics.add(MountValue::written_bytes, static_cast<std::uint64_t>(written));
     fuse_reply_write(req, static_cast<std::size_t>(written));
   });
 }

@@ -101,7 +101,8 @@ void remove_sealed(FileSystem& fs, fuse_ino_t parent_ino, const char* name, bool
   const Node parent = node_of(fs, parent_ino);
   const auto node = fs.tree.find_child(parent, name);
   const bool is_view = node && node->kind != NodeKind::page && node->kind != NodeKind::manifest &&
-                       node->kind != NodeKind::pages && node->kind != NodeKind::snapshot;
+                       node->kind != NodeKind::pages && node->kind != NodeKind::snapshot &&
+                       node->kind != NodeKind::info_file;
   if (is_view) refuse(is_directory ? ENOTEMPTY : ENOENT, name);
   refuse(node ? EPERM : ENOENT, name);
 }
@@ -201,6 +202,7 @@ void on_rename(fuse_req_t req, fuse_ino_t parent_ino, const char* name, fuse_ino
       return reply_done(req);
     }
     if (parent_ino == kNewId && is_to_catalog) {
+      OperationTimer::turn_into(MountOperation::commit);
       commit(fs, fs.writes.inodes.root(MirrorArea::fresh), name, new_name, flags);
       return reply_done(req);
     }

@@ -66,7 +66,7 @@ bool is_answered_as_arriving(fuse_req_t req, const char* name) noexcept {
     if (!place) return false;
     reply_entry(fs, req, fs.writes.inodes.directory_at(*place));
   } catch (...) {
-    fuse_reply_err(req, errno_of_current_exception(fs.log));
+    reply_error(req, errno_of_current_exception(fs.log));
   }
   return true;
 }
@@ -80,7 +80,7 @@ bool is_answered_as_in_flight(fuse_req_t req, fuse_ino_t parent_ino, const char*
     if (!fs.writes.files.find(place->child(name))) return false;
     lookup_mirror(fs, req, fs.writes.inodes.directory_at(*place), name);
   } catch (...) {
-    fuse_reply_err(req, errno_of_current_exception(fs.log));
+    reply_error(req, errno_of_current_exception(fs.log));
   }
   return true;
 }

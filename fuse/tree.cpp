@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "fuse/info_files.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/page_files.hpp"
 
@@ -25,11 +26,15 @@ constexpr std::array<NamedKind, 5> kSnapshotChildren = {{{"manifest.json", NodeK
                                                          {"v", NodeKind::values},
                                                          {"pages", NodeKind::pages}}};
 
+constexpr std::array<NamedKind, 2> kRootChildren = {{{"snap", NodeKind::catalog}, {kInfoDirectory, NodeKind::info}}};
+
 Node node_below(const Node& parent, NodeKind kind, std::uint32_t row = 0) {
   return {kind, row, parent.snapshot, nullptr};
 }
 
 Node position_node(PageIndex ix) { return {NodeKind::position, ix.value, nullptr, nullptr}; }
+
+Node info_node(InfoFile file) { return {NodeKind::info_file, static_cast<std::uint32_t>(file), nullptr, nullptr}; }
 
 Node ref_node(std::string_view name, const Digest& target) {
   return {NodeKind::ref, 0, nullptr, std::make_shared<const RefLink>(RefLink{std::string(name), target})};
@@ -48,6 +53,13 @@ std::optional<Node> find_in_snapshot(const Node& snapshot, std::string_view name
   return std::nullopt;
 }
 
+std::optional<Node> find_in_root(std::string_view name) {
+  for (const NamedKind& child : kRootChildren) {
+    if (child.name == name) return Node{child.kind, 0, nullptr, nullptr};
+  }
+  return std::nullopt;
+}
+
 std::optional<Node> find_page(const Node& dir, std::string_view name) {
   const std::optional<std::uint32_t> row = dir.snapshot->find_page(name);
   if (!row) return std::nullopt;
@@ -59,6 +71,12 @@ std::optional<Node> find_seq(const Node& seqs, std::string_view name) {
   const std::optional<std::uint32_t> row = seqs.snapshot->find_seq(name);
   if (!row) return std::nullopt;
   return node_below(seqs, NodeKind::seq, *row);
+}
+
+std::optional<Node> find_info(std::string_view name) {
+  const std::optional<InfoFile> file = find_info_file(name);
+  if (!file) return std::nullopt;
+  return info_node(*file);
 }
 
 std::optional<Node> find_position(const Node& seq, std::string_view name) {
@@ -82,7 +100,8 @@ std::string link_target(const Node& node) {
 
 std::uint64_t child_count(const Node& dir) noexcept {
   switch (dir.kind) {
-    case NodeKind::root: return 1;  // and /new, which isn't one of these nodes
+    case NodeKind::root: return kRootChildren.size();  // and kRootAreas, which are other nodes
+    case NodeKind::info: return kInfoFiles;
     case NodeKind::snapshot: return kSnapshotChildren.size();
     case NodeKind::pages:
     case NodeKind::keys:
@@ -103,14 +122,19 @@ Child child_at(const Node& dir, std::uint64_t index) {
     case NodeKind::values: return page_child(dir, row);
     case NodeKind::seqs: return {dir.snapshot->seqs()[row].name, node_below(dir, NodeKind::seq, row)};
     case NodeKind::seq: return {page_file_name(PageIndex{row}), position_node(positions_of(dir)[row])};
-    default: return {"snap", Node{NodeKind::catalog, 0, nullptr, nullptr}};
+    case NodeKind::info: {
+      const auto file = static_cast<InfoFile>(index);
+      return {std::string(name_of(file)), info_node(file)};
+    }
+    default: return {std::string(kRootChildren.at(row).name), Node{kRootChildren.at(row).kind, 0, nullptr, nullptr}};
   }
 }
 
 std::uint64_t parent_id(const Node& dir) noexcept {
   switch (dir.kind) {
     case NodeKind::root:
-    case NodeKind::catalog: return kRootId;
+    case NodeKind::catalog:
+    case NodeKind::info: return kRootId;
     case NodeKind::snapshot: return kCatalogId;
     case NodeKind::seq: return content_id(node_below(dir, NodeKind::seqs));
     default: return snapshot_id(dir.snapshot->digest());
@@ -119,7 +143,7 @@ std::uint64_t parent_id(const Node& dir) noexcept {
 
 std::optional<Node> Tree::find_child(const Node& parent, std::string_view name) {
   switch (parent.kind) {
-    case NodeKind::root: return name == "snap" ? std::optional(child_at(parent, 0).node) : std::nullopt;
+    case NodeKind::root: return find_in_root(name);
     case NodeKind::catalog: return find_in_catalog(name);
     case NodeKind::snapshot: return find_in_snapshot(parent, name);
     case NodeKind::pages:
@@ -127,6 +151,7 @@ std::optional<Node> Tree::find_child(const Node& parent, std::string_view name) 
     case NodeKind::values: return find_page(parent, name);
     case NodeKind::seqs: return find_seq(parent, name);
     case NodeKind::seq: return find_position(parent, name);
+    case NodeKind::info: return find_info(name);
     default: return std::nullopt;
   }
 }

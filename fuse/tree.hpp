@@ -1,6 +1,7 @@
 // The names under the mount, and what they lead to.
 //
 //   /snap/<64 hex>/{manifest.json, pages/NNNN, k/NNNN, v/NNNN, seqs/<id>/NNNN}, /snap/<ref>
+//   /.pfcache/{metrics, stats.json, version}
 #pragma once
 
 #include <sys/types.h>

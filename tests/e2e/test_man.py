@@ -12,12 +12,13 @@ import pytest
 from conftest import BUILD, DATA, MOUNT, PFCACHE, REPO, build_option
 from manual import (OPTION, SOURCES, help_of, literals, needs, options_in, plain, references, rendered, replay, section,
                     sections, source, subcommands_in, terms, without_literals)
+from served import wait_until
 
 # Pages of others that ours refer to, which a machine without their packages need not have.
 OTHERS = {("mount", "8"), ("umount", "8"), ("fstab", "5"), ("syslog", "3"), ("flock", "2"), ("open", "2"), ("read", "2"),
           ("memfd_create", "2"), ("du", "1"), ("df", "1"), ("ls", "1"), ("tar", "1"), ("rsync", "1"),
           ("pkg-config", "1"), ("mmap", "2"), ("ioctl", "2"), ("fcntl", "2"), ("fsync", "2"), ("cp", "1"), ("mv", "1"),
-          ("getfattr", "1")}
+          ("getfattr", "1"), ("jq", "1")}
 
 
 # --- the pages themselves ---------------------------------------------------------------------------------------------
@@ -266,6 +267,17 @@ def test_the_session_with_a_mount_is_true(mount, tmp_path):
     finally:
         for directory in ("mnt", "mnt2"):
             subprocess.run(["umount", "-q", str(tmp_path / directory)], check=False)
+
+
+def test_metrics_are_those_that_a_mount_has(store, mount):
+    store.capture("synthetic:1:1", "--name", "x")
+    mounted = mount(store)
+    assert wait_until(lambda: "pfcache_store_scan_time" in (mounted.path / ".pfcache" / "metrics").read_text())
+    offered = set(re.findall(r"^# TYPE (\w+) ", (mounted.path / ".pfcache" / "metrics").read_text(), flags=re.M))
+    documented = [name for term in terms(section("mount.pfcache.8", "METRICS")) for name in plain(term).split(", ")]
+    assert len(offered) > 25 and offered == {name for name in documented if name.startswith("pfcache_")}
+    files = {name for name in documented if name.startswith("/")}
+    assert files == {f"/.pfcache/{path.name}" for path in (mounted.path / ".pfcache").iterdir()}
 
 
 def test_extended_attributes_are_those_that_the_mount_knows():
