@@ -7,7 +7,7 @@ set -eu
 build="g++ meson ninja-build pkg-config libfuse3-dev fuse3 libzstd-dev libsodium-dev libfmt-dev libtomlplusplus-dev
        doctest-dev libcli11-dev libsimdjson-dev libmd-dev python3 scdoc"
 demo="zstd"
-test="squashfs-tools squashfuse fio clang libclang-rt-14-dev clang-format python3-pytest python3-numpy rsync jq attr psmisc man-db"
+test="squashfs-tools squashfuse fio clang libclang-rt-14-dev clang-format python3-pytest python3-numpy rsync jq attr psmisc man-db zsh fish"
 
 case "${1:-test}" in
   build) wanted=$build ;;

@@ -61,6 +61,7 @@ struct Command {
   std::string details;  ///< the rest of the help, before the example
   std::string example;
   std::function<Run(ArgumentTable&)> declare;
+  bool is_hidden = false;  ///< from the help: it is for programs
 };
 
 /// Commands of two words, `pfcache NAME COMMAND`.
@@ -94,6 +95,7 @@ Command repack_command();
 Command gc_command();
 Command config_command();
 Command doctor_command();
+Command complete_command();
 CommandGroup prompt_group();
 Command prompt_put_command();
 Command prompt_get_command();

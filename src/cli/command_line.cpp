@@ -32,9 +32,10 @@ Example:
   pfcache capture session.bin --name chat && pfcache restore chat again.bin)";
 
 std::vector<Command> all_commands() {
-  return {init_command(),   capture_command(), restore_command(), list_command(),  show_command(),   diff_command(),
-          name_command(),   unname_command(),  pin_command(),     unpin_command(), remove_command(), fetch_command(),
-          verify_command(), gc_command(),      repack_command(),  stats_command(), config_command(), doctor_command()};
+  return {init_command(),   capture_command(), restore_command(), list_command(),    show_command(),
+          diff_command(),   name_command(),    unname_command(),  pin_command(),     unpin_command(),
+          remove_command(), fetch_command(),   verify_command(),  gc_command(),      repack_command(),
+          stats_command(),  config_command(),  doctor_command(),  complete_command()};
 }
 
 std::vector<CommandGroup> all_groups() { return {prompt_group(), warm_group()}; }
@@ -66,7 +67,7 @@ struct DeclaredCommand {
 
 DeclaredCommand declare(CLI::App& parent, const Command& command, GlobalOptions& global) {
   CLI::App* app = parent.add_subcommand(command.name, command.summary);
-  app->group("Commands");
+  app->group(command.is_hidden ? "" : "Commands");
   app->footer(
       fmt::format("{}{}Example:\n  {}", command.details, command.details.empty() ? "" : "\n\n", command.example));
   ArgumentTable table(*app);
@@ -158,6 +159,43 @@ bool parse(CLI::App& root, std::span<const std::string> args, std::string& text)
   return false;
 }
 
+/// All commands as CLI11 has them. REQUIRES: `global` outlives it.
+struct Program {
+  explicit Program(GlobalOptions& global) : root(kDescription, "pfcache"), globals(prepare(root, global)) {
+    for (const Command& command : all_commands()) commands.push_back(declare(root, command, global));
+    for (const CommandGroup& group : all_groups()) group_globals.push_back(declare(root, group, global, commands));
+  }
+
+  static ArgumentTable prepare(CLI::App& root, GlobalOptions& global) {
+    use_our_words(root);
+    root.require_subcommand(0, 1);
+    root.footer(kFooter);
+    return declare_globals(root, global);
+  }
+
+  CLI::App root;
+  ArgumentTable globals;
+  std::vector<DeclaredCommand> commands;
+  std::vector<ArgumentTable> group_globals;
+};
+
+CommandShape shape_of(const CLI::App& app) {
+  CommandShape shape{app.get_name(), app.get_description(), {}, {}, false, {}};
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_positional()) {
+      shape.arguments.push_back(option->get_name(true));
+      shape.takes_any_number = option->get_expected_max() > 1;
+    }
+    for (const std::string& name : option->get_lnames()) {
+      shape.options.push_back({"--" + name, option->get_option_text(), option->get_description()});
+    }
+  }
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!command->get_group().empty()) shape.commands.push_back(shape_of(*command));
+  }
+  return shape;
+}
+
 }  // namespace
 
 CLI::Option* ArgumentTable::add(const std::string& name, const std::string& help, TakeText take) {
@@ -196,26 +234,22 @@ void ArgumentTable::take_all() const {
   }
 }
 
+CommandShape command_tree() {
+  GlobalOptions global;
+  return shape_of(Program(global).root);
+}
+
 CommandLine parse_command_line(std::span<const std::string> args) {
   refuse_misread(args);
   CommandLine line;
-  CLI::App root(kDescription, "pfcache");
-  use_our_words(root);
-  root.require_subcommand(0, 1);
-  root.footer(kFooter);
-  const ArgumentTable globals = declare_globals(root, line.global);
-  std::vector<DeclaredCommand> commands;
-  for (const Command& command : all_commands()) commands.push_back(declare(root, command, line.global));
-  std::vector<ArgumentTable> group_globals;
-  for (const CommandGroup& group : all_groups()) {
-    group_globals.push_back(declare(root, group, line.global, commands));
-  }
+  Program program(line.global);
+  const auto& commands = program.commands;
 
-  if (!parse(root, args, line.text)) return line;
-  globals.take_all();
-  for (const ArgumentTable& between : group_globals) between.take_all();
+  if (!parse(program.root, args, line.text)) return line;
+  program.globals.take_all();
+  for (const ArgumentTable& between : program.group_globals) between.take_all();
   const auto chosen = std::find_if(commands.begin(), commands.end(), [](const auto& it) { return it.app->parsed(); });
-  if (chosen == commands.end()) refuse("expected a command; " + hint(root));
+  if (chosen == commands.end()) refuse("expected a command; " + hint(program.root));
   if (chosen->table.takes_any_number()) refuse_lists(args);
   chosen->globals.take_all();
   chosen->table.take_all();

@@ -95,7 +95,7 @@ int run_config(const std::optional<Setting>& setting, const Session& session) {
 }
 
 constexpr const char* kDetails =
-    R"(Without a KEY all settings; with one its value alone. A setting is looked for in
+    R"(Without a SETTING all settings; with one its value alone. A setting is looked for in
 these places, of which the last that has it counts:
   /etc/pfcache/config.toml
   $XDG_CONFIG_HOME/pfcache/config.toml or ~/.config/pfcache/config.toml
@@ -111,8 +111,8 @@ Command config_command() {
   return {"config", "Show the settings, and where each comes from", kDetails, "pfcache config prompt.budget",
           [](ArgumentTable& table) {
             auto setting = std::make_shared<std::optional<Setting>>();
-            table.positionals("KEY", "a setting", [setting](std::string_view text) {
-              if (*setting) throw Error(Errc::invalid_argument, "expected at most one KEY");
+            table.positionals("SETTING", "its key: prompt.budget", [setting](std::string_view text) {
+              if (*setting) throw Error(Errc::invalid_argument, "expected at most one SETTING");
               *setting = setting_named(text);
             });
             return [setting](const Session& session) { return run_config(*setting, session); };

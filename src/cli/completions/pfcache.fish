@@ -1,0 +1,14 @@
+# Completion of pfcache for fish. The program itself knows what may follow.
+function __pfcache_complete
+    set -l words (commandline -opc)
+    set -l typed (commandline -ct)
+    set -l lines (command $words[1] complete -- $words[2..-1] "$typed" 2>/dev/null)
+    test (count $lines) -gt 1; and printf '%s\n' $lines[2..-1]
+    switch "$lines[1]"
+        case files
+            __fish_complete_path "$typed"
+        case directories
+            __fish_complete_directories "$typed"
+    end
+end
+complete -c pfcache -f -a '(__pfcache_complete)'
