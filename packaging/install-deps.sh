@@ -1,19 +1,22 @@
 #!/bin/sh
 # Installs with apt what pfcache is built from, runs with and is tested with (Debian 12). Does nothing when all is there.
 #
-#   packaging/install-deps.sh [build|demo|test]   build: compile and run; demo: that, and the demo; test (default): all
+#   packaging/install-deps.sh [build|demo|package|test]   build: compile and run; demo: that, and the demo; package: compile,
+#                                                         and make and check packages; test (default): all
 set -eu
 
 build="g++ meson ninja-build pkg-config libfuse3-dev fuse3 libzstd-dev libsodium-dev libfmt-dev libtomlplusplus-dev
        doctest-dev libcli11-dev libsimdjson-dev libmd-dev python3 scdoc"
 demo="zstd"
+packaging="dpkg-dev fakeroot debhelper lintian debootstrap rpm rpmlint"
 test="squashfs-tools squashfuse fio clang libclang-rt-14-dev clang-format python3-pytest python3-numpy rsync jq attr psmisc man-db zsh fish"
 
 case "${1:-test}" in
   build) wanted=$build ;;
   demo) wanted="$build $demo" ;;
-  test) wanted="$build $demo $test" ;;
-  *) echo "usage: $0 [build|demo|test]" >&2; exit 2 ;;
+  package) wanted="$build $packaging" ;;
+  test) wanted="$build $demo $packaging $test" ;;
+  *) echo "usage: $0 [build|demo|package|test]" >&2; exit 2 ;;
 esac
 
 missing=

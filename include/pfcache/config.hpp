@@ -5,6 +5,16 @@
 // store; the environment
 // ($PFCACHE_PROMPT_BUDGET for prompt.budget); the command line. Every value is checked as it is read, so that what a
 // Config gives is within its limits. Immutable once loaded; any thread may read it.
+//
+// Example:
+//
+//   #include <pfcache/config.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     const pfcache::Config config = pfcache::Config::load(pfcache::ConfigSources::of_process());
+//     std::cout << config.text(pfcache::setting_named("gc.grace")) << '\n';  // prints 1h
+//   }
 #pragma once
 
 #include <array>
