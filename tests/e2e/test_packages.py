@@ -89,7 +89,7 @@ def files_of(system):
 
 
 def test_the_demo_runs_from_them(system):
-    system.run("apt-get", "-qq", "-y", "--no-install-recommends", "install", "python3-minimal", "zstd")
+    system.run("apt-get", "-qq", "-y", "--no-install-recommends", "install", "python3", "zstd")
     ran = system.run("/usr/share/doc/pfcache/examples/demo.sh")
     assert ran.stdout.splitlines()[-1] == "demo: all good"
 
@@ -103,3 +103,12 @@ def test_a_purge_leaves_a_store_and_nothing_else(system):
     assert system.run("dpkg-query", "-W", *NAMES, check=False).returncode == 1
     left = system.run("find", "/", "-xdev", "-name", "*pfcache*", "-not", "-path", "/packages/*").stdout.split()
     assert left == ["/var/lib/pfcache"] and system.exists("/var/lib/pfcache/config.toml")
+
+
+def test_the_spec_of_the_rpm_is_accepted():
+    spec = str(REPO / "packaging" / "pfcache.spec")
+    if not shutil.which("rpmlint") or not shutil.which("rpmspec"):
+        pytest.skip("needs packaging/install-deps.sh package")
+    assert subprocess.run(["rpmspec", "--parse", spec], capture_output=True, timeout=60).returncode == 0
+    checked = subprocess.run(["rpmlint", "-r", str(REPO / "packaging" / "pfcache.rpmlintrc"), spec], capture_output=True, text=True, timeout=120)
+    assert checked.returncode == 0 and " 0 errors" in checked.stdout, checked.stdout
