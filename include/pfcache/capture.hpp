@@ -23,6 +23,7 @@
 #include "pfcache/blob_store.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/pager.hpp"
+#include "pfcache/progress.hpp"
 
 #pragma GCC visibility push(default)
 namespace pfcache {
@@ -33,6 +34,7 @@ struct CaptureOptions {
   std::uint64_t memory_limit_bytes = std::uint64_t{4} << 30;
   unsigned threads = 0;       ///< that hash and encode; 0 = one a CPU
   std::stop_token stop = {};  ///< a request ends the capture with Errc::interrupted, leaving nothing behind
+  OnProgress on_progress = {};
 };
 
 struct CaptureResult {

@@ -31,6 +31,7 @@
 #include <string>
 #include <vector>
 
+#include "pfcache/progress.hpp"
 #include "pfcache/store.hpp"
 
 #pragma GCC visibility push(default)
@@ -42,6 +43,7 @@ struct GcOptions {
   bool dry_run = false;                                       ///< only find out; writes nothing, takes no lock
   bool unsealed = false;      ///< take manifests without a seal for garbage where they would count
   std::stop_token stop = {};  ///< a request ends it with Errc::interrupted; what was removed is gone
+  OnProgress on_progress = {};
 };
 
 struct GcReport {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "pfcache/manifest.hpp"
+#include "pfcache/progress.hpp"
 #include "pfcache/store.hpp"
 
 #pragma GCC visibility push(default)
@@ -28,6 +29,7 @@ namespace pfcache {
 struct VerifyOptions {
   unsigned threads = 0;  ///< 0 = one a CPU
   std::stop_token stop = {};
+  OnProgress on_progress = {};
 };
 
 /// What verification found. Damage is in stored bytes; problems are oddities of a manifest that still restores.

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "pfcache/fs_blob_store.hpp"
+#include "pfcache/progress.hpp"
 #include "pfcache/store.hpp"
 
 #pragma GCC visibility push(default)
@@ -37,6 +38,7 @@ struct RepackOptions {
   std::optional<EncodingPolicy> encoding = {};
   unsigned threads = 0;       ///< 0 = one a CPU
   std::stop_token stop = {};  ///< a request ends it with Errc::interrupted; what was converted stays so
+  OnProgress on_progress = {};
 };
 
 struct RepackReport {

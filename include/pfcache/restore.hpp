@@ -23,6 +23,7 @@
 
 #include "pfcache/blob_store.hpp"
 #include "pfcache/pager.hpp"
+#include "pfcache/progress.hpp"
 
 #pragma GCC visibility push(default)
 namespace pfcache {
@@ -30,6 +31,7 @@ namespace pfcache {
 struct RestoreOptions {
   unsigned threads = 0;       ///< that read, decode and verify; 0 = one a CPU
   std::stop_token stop = {};  ///< a request ends the restore with Errc::interrupted
+  OnProgress on_progress = {};
 };
 
 struct RestoreResult {

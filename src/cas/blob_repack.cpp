@@ -43,13 +43,16 @@ BlobRepackReport BlobRepack::run() {
   for (const Stock& each : stock) report_.bytes_before += each.stored_bytes;
   report_.bytes_after = report_.bytes_before;
   std::erase_if(stock, [this](const Stock& each) { return is_done(each); });
+  std::uint64_t total_bytes = 0;
+  for (const Stock& each : stock) total_bytes += each.stored_bytes;
+  PhaseCounter read(options_.on_progress, {.phase = "convert", .total = total_bytes});
   std::span<const Stock> rest(stock);
   while (!rest.empty()) {
     std::size_t count = 0;
     for (std::uint64_t bytes = 0; count < std::min(rest.size(), kWindowBlobs) && bytes < kWindowBytes; ++count) {
       bytes += rest[count].stored_bytes;
     }
-    convert_window(rest.first(count));
+    convert_window(rest.first(count), read);
     rest = rest.subspan(count);
   }
   std::ranges::sort(report_.damage);
@@ -91,11 +94,15 @@ bool BlobRepack::is_done(const Stock& stock) const {
   return false;
 }
 
-void BlobRepack::convert_window(std::span<const Stock> window) {
+void BlobRepack::convert_window(std::span<const Stock> window, PhaseCounter& read) {
   const std::size_t groups = (window.size() + kGroupBlobs - 1) / kGroupBlobs;
   parallel_for(groups, options_.threads, options_.stop, [&](std::size_t group) {
     const std::size_t first = group * kGroupBlobs;
-    convert_group(window.subspan(first, std::min(kGroupBlobs, window.size() - first)));
+    const auto blobs = window.subspan(first, std::min(kGroupBlobs, window.size() - first));
+    convert_group(blobs);
+    std::uint64_t bytes = 0;
+    for (const Stock& each : blobs) bytes += each.stored_bytes;
+    read.add(bytes);
   });
   publish_window();
 }

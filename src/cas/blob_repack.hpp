@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/phase_counter.hpp"
 #include "cas/blob_files.hpp"
 #include "pfcache/fs_blob_store.hpp"
 
@@ -19,6 +20,7 @@ struct BlobRepackOptions {
   std::function<std::optional<std::uint32_t>(const Digest&)> element_bytes;  ///< what a manifest says; thread-safe
   unsigned threads = 0;
   std::stop_token stop;
+  OnProgress on_progress = {};
 };
 
 struct BlobRepackReport {
@@ -67,7 +69,7 @@ class BlobRepack {
 
   [[nodiscard]] std::vector<Stock> take_stock();
   [[nodiscard]] bool is_done(const Stock& stock) const;
-  void convert_window(std::span<const Stock> window);
+  void convert_window(std::span<const Stock> window, PhaseCounter& read);
   void convert_group(std::span<const Stock> group);
   [[nodiscard]] std::optional<Source> read(const Stock& stock, std::string& reason);
   [[nodiscard]] std::optional<Source> read_as(const Stock& stock, Encoding encoding, std::string& reason);

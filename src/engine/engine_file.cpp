@@ -73,7 +73,7 @@ EngineCapture capture_source(const SourceFile& source, Store& store, const std::
     capture.snapshot.added_blobs += 1;
     capture.snapshot.added_bytes += surroundings.stored_bytes;
   }
-  source.check_unchanged(options.stop);
+  source.check_unchanged(options);
   throw_if_stopped(options.stop);
 
   capture.record = {name,
@@ -92,7 +92,7 @@ EngineCapture capture_source(const SourceFile& source, Store& store, const std::
 EngineCapture capture_engine_file(const std::filesystem::path& path, Store& store, std::optional<std::string> name,
                                   const CaptureOptions& options) {
   const std::string record_name = valid_name(path, name);
-  const SourceFile source(path, options.memory_limit_bytes, options.stop);
+  const SourceFile source(path, options);
   return capture_source(source, store, record_name, options);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/buffer_pool.hpp"
 #include "base/parallel.hpp"
+#include "base/phase_counter.hpp"
 #include "engine/dest_file.hpp"
 #include "engine/file_record.hpp"
 #include "engine/llama_state.hpp"
@@ -64,7 +65,13 @@ class Restorer {
  public:
   Restorer(const BlobStore& blobs, const Pages& pages, const StateLayout& layout, const StateGeometry& geometry,
            const StateWriter& writer, const RestoreOptions& options)
-      : blobs_(blobs), pages_(pages), layout_(layout), geometry_(geometry), writer_(writer), options_(options) {}
+      : blobs_(blobs),
+        pages_(pages),
+        layout_(layout),
+        geometry_(geometry),
+        writer_(writer),
+        options_(options),
+        written_(options.on_progress, {.phase = "restore", .total = 2 * geometry.page_bytes() * pages.size()}) {}
 
   void run() {
     std::vector<Half> halves;
@@ -103,6 +110,7 @@ class Restorer {
       blobs_.get_all(requests);
       for (std::size_t i = 0; i < halves.size(); ++i) (writer_.*halves[i].write)(halves[i].ix, requests[i].out);
     });
+    written_.add(halves.size() * page_bytes);
   }
 
   void restore_transposed(std::uint32_t stream) {
@@ -126,6 +134,7 @@ class Restorer {
     });
     parallel_for(geometry_.meta().n_layers, options_.threads, options_.stop,
                  [&](std::size_t layer) { writer_.write_v_transposed(first_ix, layer, strip_); });
+    written_.add(count * page_bytes);
   }
 
   const BlobStore& blobs_;
@@ -135,11 +144,14 @@ class Restorer {
   const StateWriter& writer_;
   const RestoreOptions& options_;
   BufferPool buffers_;
+  PhaseCounter written_;
   std::vector<std::byte> strip_;
 };
 
-void check_file(const DestFile& file, const FileRecord& record, const std::stop_token& stop) {
-  const Digest found = hash_source(FileSource(file.fd(), record.file_bytes, file.path()), stop);
+void check_file(const DestFile& file, const FileRecord& record, const RestoreOptions& options) {
+  const FileSource bytes(file.fd(), record.file_bytes, file.path());
+  PhaseCounter hashed(options.on_progress, {.phase = "check", .total = record.file_bytes});
+  const Digest found = hash_source(bytes, options.stop, hashed);
   if (found == record.file) return;
   throw Error(Errc::damaged,
               fmt::format("restored '{}': expected SHA-256 {}, found {}", record.name, record.file.hex(), found.hex()));
@@ -163,7 +175,7 @@ RestoreResult restore_engine_file(const Store& store, const FileRecord& record, 
   });
   writer.write_surroundings(surroundings);
   Restorer(store.blobs(), pages, layout, geometry, writer, options).run();
-  check_file(file, record, options.stop);
+  check_file(file, record, options);
   throw_if_stopped(options.stop);
   file.publish();
   return {pages.size(), pages.size() * geometry.page_bytes() * 2};

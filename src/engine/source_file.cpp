@@ -30,7 +30,7 @@ UniqueFd open_for_reading(const std::filesystem::path& path) {
   throw Error::from_errno(error, fmt::format("cannot open '{}'", path.native()));
 }
 
-Digest hash_source(const ByteSource& source, const std::stop_token& stop) {
+Digest hash_source(const ByteSource& source, const std::stop_token& stop, PhaseCounter& hashed) {
   Sha256 hash;
   std::vector<std::byte> buffer(std::min(kReadBytes, source.size_bytes()));
   for (std::uint64_t offset = 0; offset < source.size_bytes(); offset += buffer.size()) {
@@ -38,24 +38,26 @@ Digest hash_source(const ByteSource& source, const std::stop_token& stop) {
     const auto piece = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), source.size_bytes() - offset));
     source.read_at(offset, piece);
     hash.update(piece);
+    hashed.add(piece.size());
   }
   return hash.finish();
 }
 
-SourceFile::SourceFile(const std::filesystem::path& path, std::uint64_t memory_limit_bytes, const std::stop_token& stop)
+SourceFile::SourceFile(const std::filesystem::path& path, const CaptureOptions& options)
     : path_(path.native()), fd_(open_for_reading(path)) {
   const std::uint64_t size = file_size_bytes(fd_.get(), path_);
   opened_ = status();
   bytes_ = std::make_unique<FileSource>(fd_.get(), size, path_);
-  if (size <= memory_limit_bytes) {
-    read_copy(stop);
+  PhaseCounter read(options.on_progress, {.phase = "read", .total = size});
+  if (size <= options.memory_limit_bytes) {
+    read_copy(options.stop, read);
   } else {
-    digest_ = hash_source(*bytes_, stop);
+    digest_ = hash_source(*bytes_, options.stop, read);
   }
   check_status();
 }
 
-void SourceFile::read_copy(const std::stop_token& stop) {
+void SourceFile::read_copy(const std::stop_token& stop, PhaseCounter& read) {
   const std::uint64_t size = bytes_->size_bytes();
   copy_ = std::make_unique_for_overwrite<std::byte[]>(size);
   const std::span<std::byte> all(copy_.get(), size);
@@ -65,6 +67,7 @@ void SourceFile::read_copy(const std::stop_token& stop) {
     const auto piece = all.subspan(offset, std::min(kReadBytes, size - offset));
     bytes_->read_at(offset, piece);
     hash.update(piece);
+    read.add(piece.size());
   }
   digest_ = hash.finish();
   bytes_ = std::make_unique<MemorySource>(all);
@@ -87,10 +90,11 @@ void SourceFile::check_status() const {
   }
 }
 
-void SourceFile::check_unchanged(const std::stop_token& stop) const {
+void SourceFile::check_unchanged(const CaptureOptions& options) const {
   if (copy_) return;
   check_status();
-  const Digest now = hash_source(*bytes_, stop);
+  PhaseCounter hashed(options.on_progress, {.phase = "check", .total = bytes_->size_bytes()});
+  const Digest now = hash_source(*bytes_, options.stop, hashed);
   if (now != digest_) {
     throw Error(Errc::busy, fmt::format("'{}' changed while it was read: its SHA-256 was {} and now is {}", path_,
                                         digest_.hex(), now.hex()));

@@ -10,7 +10,9 @@
 #include <stop_token>
 #include <string>
 
+#include "base/phase_counter.hpp"
 #include "engine/byte_source.hpp"
+#include "pfcache/capture.hpp"
 #include "pfcache/digest.hpp"
 #include "pfcache/unique_fd.hpp"
 
@@ -24,7 +26,7 @@ class SourceFile {
  public:
   /// Opens, reads and hashes `path`. Throws: Errc::not_found; Errc::invalid_argument when it is no regular
   /// file; Errc::busy; Errc::interrupted; system errors.
-  SourceFile(const std::filesystem::path& path, std::uint64_t memory_limit_bytes, const std::stop_token& stop);
+  SourceFile(const std::filesystem::path& path, const CaptureOptions& options);
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] const ByteSource& bytes() const noexcept { return *bytes_; }
@@ -34,12 +36,12 @@ class SourceFile {
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept { return copy_ ? bytes_->size_bytes() : 0; }
 
   /// Throws: Errc::busy when what was read from bytes() may not be what digest() is of; Errc::interrupted.
-  void check_unchanged(const std::stop_token& stop) const;
+  void check_unchanged(const CaptureOptions& options) const;
 
  private:
   [[nodiscard]] struct stat status() const;
   void check_status() const;
-  void read_copy(const std::stop_token& stop);
+  void read_copy(const std::stop_token& stop, PhaseCounter& read);
 
   std::string path_;
   UniqueFd fd_;
@@ -52,7 +54,8 @@ class SourceFile {
 /// Opens a file for reading without waiting for anything, whatever it is. Throws: Errc::not_found; system errors.
 [[nodiscard]] UniqueFd open_for_reading(const std::filesystem::path& path);
 
-/// The SHA-256 of all of `source`. Throws: Errc::interrupted; as ByteSource::read_at.
-[[nodiscard]] Digest hash_source(const ByteSource& source, const std::stop_token& stop);
+/// The SHA-256 of all of `source`, whose bytes are counted in `hashed`. Throws: Errc::interrupted; as
+/// ByteSource::read_at.
+[[nodiscard]] Digest hash_source(const ByteSource& source, const std::stop_token& stop, PhaseCounter& hashed);
 
 }  // namespace pfcache

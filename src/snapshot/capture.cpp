@@ -89,20 +89,26 @@ class Capture {
     const auto views = copy_pages(pager_, outline_.pages, room_, options_.stop);
     resume_failure_ = try_resume(paused_);
     PageWriter writer(blobs_, outline_.meta);
-    writer.put_pages(views, outline_.pages, options_);
-    return writer.finish(outline_.to_json());
+    PhaseCounter stored(options_.on_progress, storing());
+    writer.put_pages(views, outline_.pages, options_, stored);
+    return writer.finish(outline_.to_json(), options_.on_progress);
   }
 
   CaptureResult run_streamed(std::size_t window) {
     room_.require(window, outline_.meta.page_bytes());
     PageWriter writer(blobs_, outline_.meta);
+    PhaseCounter stored(options_.on_progress, storing());
     for (std::span<PageEntry> rest(outline_.pages); !rest.empty();) {
       const auto entries = rest.first(std::min(window, rest.size()));
-      writer.put_pages(copy_pages(pager_, entries, room_, options_.stop), entries, options_);
+      writer.put_pages(copy_pages(pager_, entries, room_, options_.stop), entries, options_, stored);
       rest = rest.subspan(entries.size());
     }
     resume_failure_ = try_resume(paused_);
-    return writer.finish(outline_.to_json());
+    return writer.finish(outline_.to_json(), options_.on_progress);
+  }
+
+  [[nodiscard]] ProgressEvent storing() const {
+    return {.phase = "store", .total = 2 * outline_.meta.page_bytes() * outline_.pages.size()};
   }
 
   CachePager& pager_;

@@ -104,13 +104,15 @@ CaptureResult capture_directory(const std::filesystem::path& dir, BlobStore& blo
 
   PageWriter writer(blobs, draft.meta);
   std::vector<PageEntry> entries(pages.size());
+  PhaseCounter stored(options.on_progress, {.phase = "store", .total = 2 * page_bytes * pages.size()});
   parallel_groups(pages.size(), 2 * page_bytes, options.threads, options.stop,
                   [&](std::size_t first, std::size_t count) {
                     put_pages(directory, std::span(pages).subspan(first, count),
                               std::span(entries).subspan(first, count), page_bytes, writer);
+                    stored.add(2 * page_bytes * count);
                   });
-  if (draft.is_complete()) return writer.finish(json);
-  return writer.finish(complete(draft, std::move(entries), root.path_of(kManifestFile)));
+  return writer.finish(draft.is_complete() ? json : complete(draft, std::move(entries), root.path_of(kManifestFile)),
+                       options.on_progress);
 }
 
 }  // namespace pfcache

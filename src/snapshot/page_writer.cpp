@@ -24,8 +24,8 @@ void PageWriter::count(const PutResult& result) {
   if (added_.insert(result.digest).second) added_bytes_ += result.stored_bytes;
 }
 
-void PageWriter::put_pages(std::span<const PageView> pages, std::span<PageEntry> entries,
-                           const CaptureOptions& options) {
+void PageWriter::put_pages(std::span<const PageView> pages, std::span<PageEntry> entries, const CaptureOptions& options,
+                           PhaseCounter& stored) {
   // By halves, so that two threads are busy with a cache of one page.
   std::vector<std::span<const std::byte>> halves;
   halves.reserve(2 * pages.size());
@@ -37,11 +37,13 @@ void PageWriter::put_pages(std::span<const PageView> pages, std::span<PageEntry>
       PageEntry& entry = entries[(first + i) / 2];
       ((first + i) % 2 == 0 ? entry.k : entry.v) = digests[i];
     }
+    stored.add(count * half_bytes);
   });
 }
 
-CaptureResult PageWriter::finish(std::string_view manifest_json) {
+CaptureResult PageWriter::finish(std::string_view manifest_json, const OnProgress& on_progress) {
   const PageManifest manifest = PageManifest::parse(manifest_json, "the manifest to be stored");
+  if (on_progress) on_progress({.phase = "sync"});
   batch_->commit();
   const PutResult stored = blobs_.put(as_bytes(manifest_json));
   count(stored);

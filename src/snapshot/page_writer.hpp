@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/phase_counter.hpp"
 #include "pfcache/capture.hpp"
 
 namespace pfcache {
@@ -23,12 +24,13 @@ class PageWriter {
 
   /// Puts many pages on many threads and fills in the digests of `entries`, one for each page.
   /// REQUIRES: as many entries as pages. Throws: also Errc::interrupted.
-  void put_pages(std::span<const PageView> pages, std::span<PageEntry> entries, const CaptureOptions& options);
+  void put_pages(std::span<const PageView> pages, std::span<PageEntry> entries, const CaptureOptions& options,
+                 PhaseCounter& stored);
 
-  /// Makes the pages durable, and then stores `manifest_json` exactly as it is: a manifest that can be read never
-  /// names a blob that a crash could take away. The text is read back first, so that nothing is stored that restore
-  /// would refuse. Throws: as PageManifest::parse, BlobBatch.
-  CaptureResult finish(std::string_view manifest_json);
+  /// Makes the pages durable, which is a phase of its own, and then stores `manifest_json` exactly as it is: a manifest
+  /// that can be read never names a blob that a crash could take away. The text is read back first, so that nothing is
+  /// stored that restore would refuse. Throws: as PageManifest::parse, BlobBatch.
+  CaptureResult finish(std::string_view manifest_json, const OnProgress& on_progress);
 
  private:
   void count(const PutResult& result);

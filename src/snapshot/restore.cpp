@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/parallel.hpp"
+#include "base/phase_counter.hpp"
 #include "pfcache/error.hpp"
 #include "snapshot/blob_groups.hpp"
 #include "snapshot/geometry.hpp"
@@ -89,6 +90,7 @@ class PageFeed {
       : pager_(pager), blobs_(blobs), options_(options), page_bytes_(page_bytes) {}
 
   void feed(std::span<const Placement> placements, std::uint64_t& restored) {
+    PhaseCounter given(options_.on_progress, {.phase = "restore", .total = 2 * page_bytes_ * placements.size()});
     const std::uint64_t budget = kWindowBytesPerThread * thread_count(options_.threads);
     const std::uint64_t window = std::max<std::uint64_t>(1, budget / std::max<std::uint64_t>(1, 2 * page_bytes_));
     bytes_.resize(2 * page_bytes_ * std::min<std::uint64_t>(window, placements.size()));
@@ -100,6 +102,7 @@ class PageFeed {
         pager_.write_page(now[i].slot, {half(2 * i), half(2 * i + 1)});
         ++restored;
       }
+      given.add(2 * page_bytes_ * now.size());
       placements = placements.subspan(now.size());
     }
   }

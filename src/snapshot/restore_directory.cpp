@@ -10,6 +10,7 @@
 #include "base/buffer_pool.hpp"
 #include "base/bytes.hpp"
 #include "base/parallel.hpp"
+#include "base/phase_counter.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/page_files.hpp"
 #include "pfcache/unique_fd.hpp"
@@ -71,11 +72,13 @@ RestoreResult restore_directory(const BlobStore& blobs, const Digest& manifest_d
     throw Error::from_last_errno(fmt::format("cannot create directory '{}'", pages_dir.native()));
   }
   BufferPool buffers;
+  PhaseCounter written(options.on_progress, {.phase = "restore", .total = 2 * page_bytes * pages.size()});
   parallel_groups(pages.size(), 2 * page_bytes, options.threads, options.stop,
                   [&](std::size_t first, std::size_t count) {
                     buffers.with(2 * page_bytes * count, [&](std::span<std::byte> room) {
                       write_pages(blobs, std::span(pages).subspan(first, count), page_bytes, room, pages_dir);
                     });
+                    written.add(2 * page_bytes * count);
                   });
   write_file(tree.path() / "manifest.json", as_bytes(json));
   throw_if_stopped(options.stop);

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "base/parallel.hpp"
+#include "base/phase_counter.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/inspect.hpp"
 #include "snapshot/blob_groups.hpp"
@@ -27,9 +28,11 @@ class Verification {
   VerifyReport run(std::vector<Digest> snapshots) {
     std::sort(snapshots.begin(), snapshots.end());
     snapshots.erase(std::unique(snapshots.begin(), snapshots.end()), snapshots.end());
+    PhaseCounter manifests(options_.on_progress, {"manifests", "snapshot", 0, snapshots.size()});
     for (const Digest& snapshot : snapshots) {
       throw_if_stopped(options_.stop);
       read_snapshot(snapshot);
+      manifests.add(1);
     }
     read_blobs();
     std::sort(report_.damage.begin(), report_.damage.end());
@@ -71,11 +74,17 @@ class Verification {
   void read_blobs() {
     // By size, so that what is read together is alike; within a size the order is that of the digests.
     std::map<std::uint64_t, std::vector<Digest>> by_size;
-    for (const auto& [blob, need] : needs_) by_size[need.size_bytes].push_back(blob);
+    std::uint64_t total_bytes = 0;
+    for (const auto& [blob, need] : needs_) {
+      by_size[need.size_bytes].push_back(blob);
+      total_bytes += need.size_bytes;
+    }
+    PhaseCounter read(options_.on_progress, {.phase = "read", .total = total_bytes});
     for (const auto& [size_bytes, blobs] : by_size) {
       parallel_groups(blobs.size(), size_bytes, options_.threads, options_.stop,
                       [&, size = size_bytes, all = std::span(blobs)](std::size_t first, std::size_t count) {
                         read_group(all.subspan(first, count), size);
+                        read.add(count * size);
                       });
     }
   }

@@ -7,6 +7,7 @@
 #include "base/bytes.hpp"
 #include "base/directory.hpp"
 #include "base/parallel.hpp"
+#include "base/phase_counter.hpp"
 #include "pfcache/disk_kv_cache.hpp"
 #include "pfcache/engine_file.hpp"
 #include "pfcache/error.hpp"
@@ -55,8 +56,8 @@ std::vector<FileRecord> read_records(const Store& store) {
 
 }  // namespace
 
-void GcMarks::add_roots(const std::set<std::string>& expired) {
-  add_seals();
+void GcMarks::add_roots(const std::set<std::string>& expired, const OnProgress& on_progress) {
+  add_seals(on_progress);
   add_refs();
   add_records();
   add_prompts();
@@ -64,8 +65,10 @@ void GcMarks::add_roots(const std::set<std::string>& expired) {
   needed_.finish();
 }
 
-void GcMarks::add_seals() {
-  for (const Digest& snapshot : store_.catalog().snapshots()) {
+void GcMarks::add_seals(const OnProgress& on_progress) {
+  const std::vector<Digest> snapshots = store_.catalog().snapshots();
+  PhaseCounter marked(on_progress, {"mark", "snapshot", 0, snapshots.size()});
+  for (const Digest& snapshot : snapshots) {
     throw_if_stopped(stop_);
     try {
       add_manifest(snapshot, fmt::format("snapshot {}", snapshot.hex()));
@@ -73,6 +76,7 @@ void GcMarks::add_seals() {
       // Removed since it was listed: then nobody needs it.
       if (store_.catalog().contains(snapshot)) throw;
     }
+    marked.add(1);
   }
 }
 
@@ -158,13 +162,15 @@ void GcMarks::add_pages(const PageManifest& manifest) {
   }
 }
 
-void GcMarks::add_unsealed() {
+void GcMarks::add_unsealed(const OnProgress& on_progress) {
   std::vector<Digest> unknown;
   store_.blobs().for_each([&](const Digest& digest, const BlobInfo&) {
     if (!needed_.contains(digest)) unknown.push_back(digest);
   });
+  PhaseCounter looked_at(on_progress, {"look", "blob", 0, unknown.size()});
   for (const Digest& digest : unknown) {
     throw_if_stopped(stop_);
+    looked_at.add(1);
     try {
       const auto manifest = try_parse(store_.blobs().get(digest, kMaxManifestBytes));
       if (!manifest) continue;

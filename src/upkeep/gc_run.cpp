@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/parallel.hpp"
+#include "base/phase_counter.hpp"
 #include "pfcache/duration.hpp"
 #include "pfcache/error.hpp"
 #include "upkeep/staging_tree.hpp"
@@ -45,9 +46,9 @@ bool unlink(const Directory& directory, const std::string& name) {
 GcReport GcRun::run() {
   throw_if_stopped(options_.stop);
   find_expired_staging();
-  marks_.add_roots(expired_);
+  marks_.add_roots(expired_, options_.on_progress);
   // Not once more under the lock, which pf-core does not know: nothing helps who lets it write meanwhile.
-  if (store_.may_hold_unsealed_snapshots() && !options_.unsealed) marks_.add_unsealed();
+  if (store_.may_hold_unsealed_snapshots() && !options_.unsealed) marks_.add_unsealed(options_.on_progress);
   tell("marked");
   find_candidates();
   if (options_.dry_run) {
@@ -68,9 +69,11 @@ void GcRun::find_expired_staging() {
 }
 
 void GcRun::find_candidates() {
+  PhaseCounter listed(options_.on_progress, {"list", "directory", 0, kShards});
   for (std::size_t index = 0; index < kShards; ++index) {
     throw_if_stopped(options_.stop);
     if (const Directory* shard = directories_.find(index)) find_blobs_in(*shard, index);
+    listed.add(1);
   }
   other_directories_ = root_directories();
   for (const Directory& directory : other_directories_) find_temp_files(directory);
@@ -114,7 +117,9 @@ void GcRun::report_candidates() {
 }
 
 void GcRun::sweep() {
+  PhaseCounter swept(options_.on_progress, {"sweep", "file", 0, candidates_.size() + temp_files_.size()});
   while (!candidates_.empty() || !temp_files_.empty() || !expired_.empty()) {
+    const std::size_t before = candidates_.size() + temp_files_.size();
     {
       const CleanupLease lease = lock();
       const auto start = Clock::now();
@@ -123,6 +128,7 @@ void GcRun::sweep() {
       report_.longest_exclusive = std::max<std::chrono::nanoseconds>(report_.longest_exclusive, Clock::now() - start);
     }
     tell("unlocked");
+    swept.add(before - candidates_.size() - temp_files_.size());
   }
 }
 

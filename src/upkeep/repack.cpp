@@ -8,6 +8,7 @@
 
 #include "base/directory.hpp"
 #include "base/parallel.hpp"
+#include "base/phase_counter.hpp"
 #include "cas/blob_repack.hpp"
 #include "cas/digest_set.hpp"
 #include "pfcache/error.hpp"
@@ -70,10 +71,13 @@ class ElementWidths {
   DigestSet four_;
 };
 
-ElementWidths read_widths(const Store& store, const std::stop_token& stop, std::vector<std::string>& damage) {
+ElementWidths read_widths(const Store& store, const RepackOptions& options, std::vector<std::string>& damage) {
   ElementWidths widths;
-  for (const Digest& snapshot : store.catalog().snapshots()) {
-    throw_if_stopped(stop);
+  const std::vector<Digest> snapshots = store.catalog().snapshots();
+  PhaseCounter read(options.on_progress, {"manifests", "snapshot", 0, snapshots.size()});
+  for (const Digest& snapshot : snapshots) {
+    throw_if_stopped(options.stop);
+    read.add(1);
     try {
       widths.add(store.manifest(snapshot));
     } catch (const Error& error) {
@@ -92,6 +96,7 @@ RepackReport repack_store(Store& store, const RepackOptions& options) {
   run.policy = choose_policy(store, options);
   run.threads = options.threads;
   run.stop = options.stop;
+  run.on_progress = options.on_progress;
   throw_if_stopped(options.stop);
 
   const WriterLease lease = store.lease();
@@ -99,7 +104,7 @@ RepackReport repack_store(Store& store, const RepackOptions& options) {
   if (!blobs) return {};
   const RepackLock lock(*blobs);
   RepackReport report;
-  const ElementWidths widths = read_widths(store, options.stop, report.damage);
+  const ElementWidths widths = read_widths(store, options, report.damage);
   run.element_bytes = [&widths](const Digest& digest) { return widths.of(digest); };
   BlobDirectories directories(store.directory());
   BlobRepackReport done = BlobRepack(directories, std::move(run)).run();

@@ -193,7 +193,7 @@ void flip_bit(const fs::path& file, std::streamoff at) {
 
 TEST_CASE_FIXTURE(Fixture, "a file too large for memory that changes while it is read is refused as busy") {
   const fs::path file = write(test::uniform_state(33, 2, kF16));
-  const SourceFile source(file, 0, {});
+  const SourceFile source(file, {.memory_limit_bytes = 0, .threads = 1, .stop = {}});
   SUBCASE("in its rows") { flip_bit(file, static_cast<std::streamoff>(fs::file_size(file)) - 1); }
   SUBCASE("in time only, as one that changed and changed back") {
     fs::last_write_time(file, fs::last_write_time(file) + std::chrono::seconds(1));
@@ -207,7 +207,7 @@ TEST_CASE_FIXTURE(Fixture, "a file too large for memory that changes while it is
 TEST_CASE_FIXTURE(Fixture, "a file that fits the memory is captured as it was read") {
   const fs::path file = write(test::uniform_state(33, 2, kF16));
   const auto bytes = test::read_file(file);
-  const SourceFile source(file, bytes.size(), {});
+  const SourceFile source(file, {.memory_limit_bytes = bytes.size(), .threads = 1, .stop = {}});
   fs::resize_file(file, 0);
   const FileRecord record = capture_source(source, store, "chat", {}).record;
   restore_engine_file(store, record, path("restored"));
