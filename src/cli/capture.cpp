@@ -86,11 +86,14 @@ int run_capture(const CaptureArguments& arguments, const Session& session) {
     throw Error(Errc::invalid_argument, "options of a geometry go with a SOURCE of synthetic:PAGES:SEED only");
   }
   Store store = session.open_store();
-  CaptureArguments with_stop = arguments;
-  with_stop.options.stop = session.stop();
+  CaptureArguments complete = arguments;
+  complete.options.stop = session.stop();
   // Held until the snapshot is sealed and named, so that no clean-up takes it for garbage before.
   const WriterLease lease = store.lease();
-  const Captured captured = capture(with_stop, store);
+  const Captured captured = session.with_progress("capture", [&](const OnProgress& on_progress) {
+    complete.options.on_progress = on_progress;
+    return capture(complete, store);
+  });
   if (arguments.name) store.catalog().set_ref(*arguments.name, captured.snapshot.digest);
 
   const CaptureResult& snapshot = captured.snapshot;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <csignal>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <iosfwd>
@@ -23,6 +24,8 @@ struct Environment {
   std::filesystem::path root = "/";  ///< below which the files of the machine are: /etc, /proc, /dev
   bool out_is_terminal = false;
   bool err_is_terminal = false;
+  /// How wide that terminal is now, 0 when it doesn't say; nothing while it is another job's.
+  std::function<std::optional<std::size_t>()> err_columns = [] { return std::size_t{0}; };
   std::stop_token stop = {};                                 ///< requested by the first signal that asks for an end
   std::function<int()> stop_signal = [] { return SIGINT; };  ///< which signal that was
   std::function<std::optional<std::string>(const std::vector<std::string>&)> program_output = output_of;

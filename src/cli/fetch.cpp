@@ -14,7 +14,6 @@
 
 #include "cli/mount_table.hpp"
 #include "cli/names.hpp"
-#include "cli/progress.hpp"
 #include "cli/session.hpp"
 #include "cli/text.hpp"
 #include "cli/values.hpp"
@@ -85,9 +84,9 @@ std::size_t count_fitting(const std::vector<PageEntry>& pages, std::uint64_t pag
 /// it the read.
 class PageOpener {
  public:
-  PageOpener(int directory, std::span<const PageEntry> pages, std::uint64_t page_bytes, Progress& progress,
+  PageOpener(int directory, std::span<const PageEntry> pages, std::uint64_t page_bytes, const OnProgress& on_progress,
              const std::stop_token& stop)
-      : directory_(directory), pages_(pages), page_bytes_(page_bytes), progress_(progress), stop_(stop) {}
+      : directory_(directory), pages_(pages), page_bytes_(page_bytes), on_progress_(on_progress), stop_(stop) {}
 
   /// Throws: Errc::interrupted; system errors that don't concern one page.
   void run(unsigned threads) {
@@ -108,7 +107,7 @@ class PageOpener {
       for (std::size_t i = next_++; i < pages_.size(); i = next_++) {
         if (stop_.stop_requested()) throw Error(Errc::interrupted, "fetch");
         open_page(page_file_name(pages_[i].ix));
-        progress_.add(page_bytes_);
+        tell_progress();
       }
     } catch (...) {
       next_ = pages_.size();
@@ -126,15 +125,23 @@ class PageOpener {
     damaged_.push_back("pages/" + name);
   }
 
+  void tell_progress() {
+    if (!on_progress_) return;
+    const std::lock_guard lock(mutex_);
+    opened_bytes_ += page_bytes_;
+    on_progress_({.phase = "fetch", .done = opened_bytes_, .total = pages_.size() * page_bytes_});
+  }
+
   const int directory_;
   const std::span<const PageEntry> pages_;
   const std::uint64_t page_bytes_;
-  Progress& progress_;
+  const OnProgress& on_progress_;
   const std::stop_token& stop_;
   std::atomic<std::size_t> next_ = 0;
   std::mutex mutex_;
   std::exception_ptr failure_;  // guarded by mutex_, as the next
   std::vector<std::string> damaged_;
+  std::uint64_t opened_bytes_ = 0;
 };
 
 Fetched fetch_into(const MountedStore& mount, const Digest& digest, const PageManifest& manifest,
@@ -155,12 +162,11 @@ Fetched fetch_into(const MountedStore& mount, const Digest& digest, const PageMa
     threads = 1;
   }
   Fetched fetched{mount, fitting, 0, pages.size() - fitting, status.limit_bytes, 0, {}};
-  {
-    Progress progress(session.err(), "fetch", fitting * page_bytes, session.progress_style());
-    PageOpener opener(directory.get(), std::span(pages).first(fitting), page_bytes, progress, session.stop());
+  session.with_progress("fetch", [&](const OnProgress& on_progress) {
+    PageOpener opener(directory.get(), std::span(pages).first(fitting), page_bytes, on_progress, session.stop());
     opener.run(threads);
     fetched.damaged = std::move(opener.damaged());
-  }
+  });
   fetched.pages -= fetched.damaged.size();
   fetched.bytes = fetched.pages * page_bytes;
   fetched.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

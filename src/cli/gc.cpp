@@ -61,8 +61,11 @@ GcOptions options_of(const GcArguments& arguments, const Session& session) {
 
 int run_gc(const GcArguments& arguments, const Session& session) {
   Store store = session.open_store();
-  const GcOptions options = options_of(arguments, session);
-  const GcReport report = collect_garbage(store, options);
+  GcOptions options = options_of(arguments, session);
+  const GcReport report = session.with_progress("gc", [&](const OnProgress& on_progress) {
+    options.on_progress = on_progress;
+    return collect_garbage(store, options);
+  });
   if (session.json()) {
     print_record(report, options, session);
   } else {

@@ -14,6 +14,7 @@
 #include "cli/environment.hpp"
 #include "cli/fd_stream.hpp"
 #include "cli/signal_watch.hpp"
+#include "cli/terminal.hpp"
 
 namespace {
 
@@ -36,6 +37,7 @@ int run(int argc, char** argv) {
                           .is_root = ::geteuid() == 0,
                           .out_is_terminal = ::isatty(STDOUT_FILENO) != 0,
                           .err_is_terminal = ::isatty(STDERR_FILENO) != 0,
+                          .err_columns = [] { return terminal_columns(STDERR_FILENO); },
                           .stop = signals.token(),
                           .stop_signal = [&signals] { return signals.signal(); }};
   const std::vector<std::string> args(argv + std::min(argc, 1), argv + argc);

@@ -1,48 +1,53 @@
-// How far a command is, on one line of the terminal.
+// How far a command is, shown on standard error while it works.
 #pragma once
 
 #include <chrono>
-#include <cstdint>
-#include <functional>
-#include <iosfwd>
+#include <condition_variable>
 #include <mutex>
+#include <stop_token>
 #include <string>
+#include <thread>
+
+#include "cli/progress_text.hpp"
+#include "cli/status_line.hpp"
+#include "pfcache/progress.hpp"
 
 namespace pfcache::cli {
 
-/// Bytes done of a total that is known: a bar, the rate, and how long it will take. Drawn when bytes are added, ten
-/// times a second at most; the line is gone with the object. Thread-safe.
+enum class ProgressStyle {
+  none,
+  line,          ///< of a terminal, drawn ten times a second
+  colored_line,  ///< the same
+  records,       ///< a line of JSON a second
+};
+
+/// Shows what its listener is told, from a thread of its own: work never waits for a terminal, and the time that is
+/// left goes on while nothing is told. What is done at once is not shown at all. The line is gone with the object, and
+/// when a stop is requested. The listener is thread-safe.
 class Progress {
  public:
-  struct Style {
-    bool is_shown = false;
-    bool has_color = false;
-  };
-  using Clock = std::function<std::chrono::steady_clock::time_point()>;
-
-  /// REQUIRES: `out` outlives this object, and nobody else writes to it meanwhile.
-  Progress(std::ostream& out, std::string what, std::uint64_t total_bytes, const Style& style,
-           Clock clock = std::chrono::steady_clock::now);
+  /// REQUIRES: `line` outlives this object.
+  Progress(StatusLine& line, ProgressStyle style, std::string command, std::stop_token stop);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void add(std::uint64_t bytes);
+  /// REQUIRES: what it returns is not called when this object is gone.
+  [[nodiscard]] OnProgress listener();
 
  private:
-  void draw(std::chrono::steady_clock::time_point now);
-  [[nodiscard]] std::string line(double seconds) const;
+  void note(const ProgressEvent& event);
+  void run(const std::stop_token& end);
+  void show(const ProgressState& state);
 
-  std::ostream& out_;
-  const std::string what_;
-  const std::uint64_t total_bytes_;
-  const Style style_;
-  const Clock clock_;
-  const std::chrono::steady_clock::time_point start_;
+  StatusLine& line_;
+  const ProgressStyle style_;
+  const std::stop_token stop_;
   std::mutex mutex_;
-  std::uint64_t done_bytes_ = 0;  // guarded by mutex_, as all below
-  std::chrono::steady_clock::time_point next_draw_;
-  bool is_drawn_ = false;
+  std::condition_variable_any ending_;
+  ProgressState state_;  // guarded by mutex_, as the next; without a phase before the first event
+  std::chrono::steady_clock::time_point began_;  // the phase
+  std::jthread thread_;                          // last: it uses all others
 };
 
 }  // namespace pfcache::cli

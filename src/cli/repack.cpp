@@ -36,7 +36,10 @@ int run_repack(const RepackOptions& arguments, const Session& session) {
   Store store = session.open_store();
   RepackOptions options = arguments;
   options.stop = session.stop();
-  const RepackReport report = repack_store(store, options);
+  const RepackReport report = session.with_progress("repack", [&](const OnProgress& on_progress) {
+    options.on_progress = on_progress;
+    return repack_store(store, options);
+  });
   if (session.json()) {
     print_record(report, session);
   } else {

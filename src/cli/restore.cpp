@@ -76,8 +76,11 @@ int run_restore(const RestoreArguments& arguments, const Session& session) {
   options.stop = session.stop();
   const std::optional<FileRecord> record = choose(arguments, store, digest);
   const std::filesystem::path dest = without_trailing_slashes(arguments.dest);
-  const RestoreResult result = record ? restore_engine_file(store, *record, dest, arguments.force, options)
-                                      : restore_directory(store.blobs(), digest, dest, options);
+  const RestoreResult result = session.with_progress("restore", [&](const OnProgress& on_progress) {
+    options.on_progress = on_progress;
+    return record ? restore_engine_file(store, *record, dest, arguments.force, options)
+                  : restore_directory(store.blobs(), digest, dest, options);
+  });
   session.note(fmt::format("{}, {} restored to {}{}", counted(result.pages, "page"),
                            human_bytes(record ? record->file_bytes : result.logical_bytes),
                            record ? "the file " : "the directory ", dest.native()));

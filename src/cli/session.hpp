@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <ostream>
 #include <stop_token>
@@ -23,7 +24,10 @@ namespace pfcache::cli {
 class Session {
  public:
   /// REQUIRES: `environment` outlives the session.
-  Session(GlobalOptions global, Environment& environment) : global_(std::move(global)), environment_(&environment) {}
+  Session(GlobalOptions global, Environment& environment);
+  ~Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   /// All settings, read at the first call. Throws: what is wrong with them.
   [[nodiscard]] const Config& config() const;
@@ -51,11 +55,13 @@ class Session {
   [[nodiscard]] bool out_is_terminal() const noexcept { return environment_->out_is_terminal; }
   [[nodiscard]] const std::stop_token& stop() const noexcept { return environment_->stop; }
 
-  /// Whether and how to show progress on standard error: on a terminal, unless --quiet.
-  [[nodiscard]] Progress::Style progress_style() const;
-
-  /// Standard error, for progress; for words there are note() and warn().
-  [[nodiscard]] std::ostream& err() const noexcept { return environment_->err; }
+  /// Calls `work(on_progress)` and shows on standard error how far `command` is, until that returns: on a terminal as a
+  /// line, with --json as records, with --quiet not at all. REQUIRES: nothing is printed by out() meanwhile.
+  template <typename Work>
+  auto with_progress(std::string command, Work&& work) const {
+    Progress progress(*status_line_, progress_style(), std::move(command), stop());
+    return std::forward<Work>(work)(progress.listener());
+  }
 
   /// All of standard input. Throws: Errc::too_large above `limit_bytes`; Errc::interrupted; system errors.
   [[nodiscard]] std::vector<std::byte> read_input(std::uint64_t limit_bytes) const;
@@ -77,9 +83,12 @@ class Session {
 
  private:
   [[nodiscard]] std::string variable(const std::string& name) const;
+  [[nodiscard]] ProgressStyle progress_style() const;
+  [[nodiscard]] std::optional<std::size_t> err_columns() const;
 
   GlobalOptions global_;
   Environment* environment_;
+  std::unique_ptr<StatusLine> status_line_;
   mutable std::optional<Config> config_;  // once it was asked for
 };
 

@@ -24,7 +24,9 @@ Content parse_content(std::string_view text) {
 /// number of them takes no memory and a capture of them can be stopped. Page i of a seed is page 0 of the seed ^ i.
 class SeededPager final : public CachePager {
  public:
-  SeededPager(const SyntheticSource& source, const SyntheticShape& shape) : source_(source), shape_(shape) {}
+  /// `on_progress`, which may be empty, is told of each page that is made.
+  SeededPager(const SyntheticSource& source, const SyntheticShape& shape, OnProgress on_progress)
+      : source_(source), shape_(shape), on_progress_(std::move(on_progress)) {}
 
   [[nodiscard]] CacheMeta meta() const override { return shape_.meta; }
   void pause() override {}
@@ -49,6 +51,8 @@ class SeededPager final : public CachePager {
     one.populate_synthetic(1, source_.seed ^ ix.value, shape_.content);
     one.pause();
     one.read_page({0}, out);
+    ++made_;
+    if (on_progress_) on_progress_({"make", "page", made_, source_.pages});
   }
 
   // Nothing is ever restored into it.
@@ -59,6 +63,8 @@ class SeededPager final : public CachePager {
  private:
   SyntheticSource source_;
   SyntheticShape shape_;
+  OnProgress on_progress_;
+  std::uint64_t made_ = 0;
 };
 
 }  // namespace
@@ -90,7 +96,9 @@ CaptureResult capture_synthetic(const SyntheticSource& source, const SyntheticSh
     throw Error(Errc::too_large,
                 fmt::format("a synthetic cache of {} pages: expected at most {}", source.pages, kMaxSyntheticPages));
   }
-  SeededPager pager(source, shape);
+  // Pages that don't fit the memory limit are made and stored in turn: then what is stored says it all.
+  const bool is_made_first = 2 * shape.meta.page_bytes() * source.pages <= options.memory_limit_bytes;
+  SeededPager pager(source, shape, is_made_first ? options.on_progress : OnProgress());
   return capture_cache(pager, blobs, options);
 }
 

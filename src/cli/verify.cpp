@@ -110,7 +110,10 @@ int run_verify(const VerifyArguments& arguments, const Session& session) {
   }
   VerifyOptions options = arguments.options;
   options.stop = session.stop();
-  VerifyReport report = verify_snapshots(store, chosen.digests, options);
+  VerifyReport report = session.with_progress("verify", [&](const OnProgress& on_progress) {
+    options.on_progress = on_progress;
+    return verify_snapshots(store, chosen.digests, options);
+  });
   verify_files(store, chosen, session, report);
   if (session.json()) {
     print_record(report, chosen, session);

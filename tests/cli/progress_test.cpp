@@ -2,76 +2,102 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
+#include <atomic>
 #include <sstream>
-#include <string>
 
-using pfcache::cli::Progress;
-using namespace std::chrono_literals;
+using namespace pfcache;
+using namespace pfcache::cli;
 
 namespace {
 
-struct Terminal {
-  std::ostringstream out;
-  std::chrono::steady_clock::time_point now;
+/// Keeps what is written, and counts the writes so that one can wait for them.
+class CountingBuffer : public std::stringbuf {
+ public:
+  std::atomic<int> writes = 0;
 
-  [[nodiscard]] Progress::Clock clock() {
-    return [this] { return now; };
+ protected:
+  int sync() override {
+    ++writes;
+    return std::stringbuf::sync();
   }
-  [[nodiscard]] std::string text() const { return out.str(); }
 };
 
-constexpr std::uint64_t kMiB = 1U << 20U;
+/// Its text is to be read once nobody writes any more.
+struct Terminal {
+  CountingBuffer buffer;
+  std::ostream out{&buffer};
+  StatusLine line{out, [] { return std::optional<std::size_t>(100); }};
+
+  void wait_for_writes(int count) const {
+    while (buffer.writes < count) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+};
+
+constexpr const char* kErase = "\r\x1b[K";
 
 }  // namespace
 
-TEST_CASE("progress tells the share, the rate and the time that is left") {
-  Terminal terminal;
-  Progress progress(terminal.out, "fetch", 100 * kMiB, {true, false}, terminal.clock());
-  terminal.now += 2s;
-  progress.add(25 * kMiB);
-  const std::string line = terminal.text();
-  for (const char* part :
-       {"fetch [######------------------]", " 25 %", "25.0 MiB of 100.0 MiB", "12.5 MiB/s", "6 s left"}) {
-    CHECK(line.find(part) != std::string::npos);
-  }
-  CHECK(line.find("\x1b[32m") == std::string::npos);
-}
-
-TEST_CASE("it is drawn ten times a second at most, and its line goes with it") {
-  Terminal terminal;
+TEST_CASE_FIXTURE(Terminal, "what was told last is shown, again and again, and gone in the end") {
   {
-    Progress progress(terminal.out, "fetch", 1000, {true, false}, terminal.clock());
-    for (int i = 0; i < 1000; ++i) {
-      terminal.now += 1ms;
-      progress.add(1);
-    }
+    Progress progress(line, ProgressStyle::line, "verify", {});
+    const OnProgress listener = progress.listener();
+    listener({.phase = "read", .done = 1024, .total = 4096});
+    wait_for_writes(1);
+    listener({.phase = "sync"});
+    wait_for_writes(3);
   }
-  const std::string text = terminal.text();
-  CHECK(std::count(text.begin(), text.end(), '\r') == 10 + 1);
-  CHECK(text.ends_with("\r\x1b[K"));
+  const std::string text = buffer.str();
+  const std::size_t first = text.find("verify: read [######------------------]  25 %  1.0 KiB of 4.0 KiB");
+  CHECK(first != std::string::npos);
+  CHECK(text.find(std::string(kErase) + "verify: sync", first) != std::string::npos);
+  CHECK(text.ends_with(kErase));
 }
 
-TEST_CASE("nothing is written where nobody wants it, nor about what is done at once") {
-  for (const bool is_shown : {false, true}) {
-    Terminal terminal;
-    {
-      Progress progress(terminal.out, "fetch", 10, {is_shown, true}, terminal.clock());
-      if (!is_shown) terminal.now += 10s;
-      progress.add(10);
-    }
-    CHECK(terminal.text().empty());
+TEST_CASE_FIXTURE(Terminal, "with color the bar has it") {
+  {
+    Progress progress(line, ProgressStyle::colored_line, "verify", {});
+    progress.listener()({.phase = "read", .done = 1, .total = 2});
+    wait_for_writes(1);
   }
+  CHECK(buffer.str().find("\x1b[32m####") != std::string::npos);
 }
 
-TEST_CASE("color comes if it is wanted; more than all, and all of nothing, make sense") {
-  Terminal terminal;
-  Progress much(terminal.out, "a", 10, {true, true}, terminal.clock());
-  Progress nothing(terminal.out, "b", 0, {true, true}, terminal.clock());
-  terminal.now += 1s;
-  much.add(20);
-  nothing.add(0);
-  CHECK(terminal.text().find("\x1b[32m") != std::string::npos);
-  CHECK(terminal.text().find("100 %  10 B of 10 B") != std::string::npos);
-  CHECK(terminal.text().find("100 %  0 B of 0 B") != std::string::npos);
+TEST_CASE_FIXTURE(Terminal, "nothing is shown of what is done at once, and where nobody wants it nobody listens") {
+  {
+    Progress quick(line, ProgressStyle::line, "verify", {});
+    quick.listener()({.phase = "read"});
+  }
+  {
+    Progress none(line, ProgressStyle::none, "verify", {});
+    CHECK_FALSE(none.listener());
+  }
+  CHECK(buffer.str().empty());
+}
+
+TEST_CASE_FIXTURE(Terminal, "records are lines without anything around them") {
+  {
+    Progress progress(line, ProgressStyle::records, "gc", {});
+    progress.listener()({"mark", "snapshot", 1, 2});
+    wait_for_writes(1);
+  }
+  const std::string text = buffer.str();
+  CHECK(text.starts_with(R"({"progress":{"command":"gc","phase":"mark","unit":"snapshot","done":1,"total":2,)"));
+  CHECK(text.ends_with("}}\n"));
+}
+
+TEST_CASE_FIXTURE(Terminal, "a request to stop takes the line away, and no other comes") {
+  std::stop_source source;
+  {
+    Progress progress(line, ProgressStyle::line, "verify", source.get_token());
+    progress.listener()({.phase = "read"});
+    wait_for_writes(1);
+    source.request_stop();
+    int before = 0;
+    do {
+      before = buffer.writes;
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    } while (buffer.writes != before);
+    line.say("a word");
+  }
+  CHECK(buffer.str().ends_with(std::string(kErase) + "a word\n"));
 }

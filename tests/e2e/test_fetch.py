@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import shutil
 import signal
@@ -11,6 +10,7 @@ import subprocess
 import pytest
 from conftest import MOUNT, PFCACHE
 from handmade import blob_file
+from terminals import Terminal
 from test_hot_store import read_pages, right_pages, take_blobs_away
 from test_passthrough import GEOMETRY, PAGES, captured, names_of, serve  # noqa: F401  (fixtures)
 
@@ -127,22 +127,6 @@ def test_who_mounts_without_being_root_can_fetch(store, captured, mount, let_in,
         subprocess.run(["umount", str(where / "mnt")], check=True)
 
 
-def on_a_terminal(command, **environment):
-    """What the command writes when its stderr is a terminal."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env={**os.environ, **environment})
-    os.close(theirs)
-    text = b""
-    try:
-        while part := os.read(ours, 1 << 16):
-            text += part
-    except OSError:  # EIO: the other end is closed
-        pass
-    os.close(ours)
-    assert process.wait(60) == 0
-    return text.decode()
-
-
 BIG = ["synthetic:192:5", "--content=kv-like", "--page-tokens=16", "--layers=16", "--heads=16", "--head-dim=128"]
 
 
@@ -150,16 +134,16 @@ def test_progress_is_for_terminals(store, mount):
     digest = store.capture(*BIG)  # 384 MiB: half a second
     fetch = [PFCACHE, "--store", store.path, "fetch", digest]
     mounted = mount(store)
-    text = on_a_terminal(fetch)
-    assert re.search(r"fetch \[\x1b\[32m#*\x1b\[0m-*\] +\d+ %  .* of 384.0 MiB  .*/s", text)
+    text = Terminal(fetch).finish()
+    assert re.search(r"fetch \[\x1b\[32m#*\x1b\[0m-*\] +\d+ %  .* of 384.0 MiB", text)
     assert "left" in text and text.rstrip().endswith(" s")
     mounted.unmount()
     mounted = mount(store)
-    plain = on_a_terminal(fetch, NO_COLOR="1")
+    plain = Terminal(fetch, NO_COLOR="1").finish()
     assert "fetch [#" in plain and "\x1b[32m" not in plain
     mounted.unmount()
     mount(store)
-    assert on_a_terminal([*fetch, "--quiet"]) == ""
+    assert Terminal([*fetch, "--quiet"]).finish() == ""
     piped = store.run("fetch", digest)
     assert piped.stdout == "" and "\r" not in piped.stderr
 
