@@ -30,7 +30,7 @@ PUBLIC = {
     "page_files": "snapshot", "pager": "snapshot", "restore": "snapshot", "staging": "snapshot", "store": "snapshot",
     "synthetic_pager": "snapshot",
     "engine_file": "engine",
-    "gc": "upkeep", "repack": "upkeep", "staging_entries": "upkeep",
+    "check": "upkeep", "gc": "upkeep", "repack": "upkeep", "staging_entries": "upkeep",
     "fingerprint": "warm", "fit_session": "warm", "warm_start_store": "warm",
     "disk_kv_cache": "prompt", "prompt_file": "prompt",
 }

@@ -39,9 +39,14 @@ struct VerifyReport {
   std::uint64_t bytes = 0;          ///< their plain bytes
   std::vector<std::string> damage;  ///< one sentence each: what, where, and which snapshot needs it
   std::vector<std::string> problems;
+  // Of check_store() and repair_store() in pfcache/check.hpp:
+  std::vector<std::string> mended;  ///< what was damage before the repair
+  std::uint64_t temp_files = 0;     ///< left by programs that were killed; a repair has removed them
+  std::uint64_t temp_bytes = 0;
 };
 
-/// Reads every blob that `snapshots` need, each once, and checks it against its digest and the geometry.
+/// Reads every blob that `snapshots` need, each once, and checks it against its digest and the geometry. A damaged file
+/// beside an intact one of the same blob harms no reader: that is for check_store() to find.
 /// Throws: Errc::interrupted; damage is reported, not thrown.
 [[nodiscard]] VerifyReport verify_snapshots(const Store& store, const std::vector<Digest>& snapshots,
                                             const VerifyOptions& options = {});

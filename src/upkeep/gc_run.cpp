@@ -61,6 +61,22 @@ GcReport GcRun::run() {
   return std::move(report_);
 }
 
+GcReport GcRun::run_temp_files() {
+  for (std::size_t index = 0; index < kShards; ++index) {
+    throw_if_stopped(options_.stop);
+    if (const Directory* shard = directories_.find(index)) find_temp_files(*shard);
+  }
+  other_directories_ = root_directories();
+  for (const Directory& directory : other_directories_) find_temp_files(directory);
+  if (options_.dry_run) {
+    report_candidates();
+  } else if (!temp_files_.empty()) {
+    const CleanupLease lease = lock();
+    for (const TempFile& file : temp_files_) remove_temp_file(file);
+  }
+  return std::move(report_);
+}
+
 void GcRun::find_expired_staging() {
   const std::int64_t oldest_kept = std::time(nullptr) - store_.staging_keep().count();
   for (const StagingEntry& entry : list_staging(store_)) {

@@ -26,10 +26,13 @@ namespace pfcache {
 class GcRun {
  public:
   /// `at` is told where the run is: "marked", "locked", "unlocked". For tests that force interleavings.
-  GcRun(Store& store, GcOptions options, std::function<void(std::string_view)> at = {})
+  GcRun(const Store& store, GcOptions options, std::function<void(std::string_view)> at = {})
       : store_(store), options_(std::move(options)), at_(std::move(at)), marks_(store, options_.stop) {}
 
   GcReport run();
+
+  /// Removes only temp files, those at least that are old: for this nothing needs to be marked.
+  GcReport run_temp_files();
 
  private:
   /// A file of a blob that nobody needs, as far as is known without the lock.
@@ -63,7 +66,7 @@ class GcRun {
     if (at_) at_(where);
   }
 
-  Store& store_;
+  const Store& store_;
   const GcOptions options_;
   const std::function<void(std::string_view)> at_;
   GcMarks marks_;
