@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <chrono>
+
 #include "base/json_reader.hpp"
 #include "cli/runner.hpp"
 
@@ -94,4 +96,52 @@ TEST_CASE("verify stops on request") {
   const Result result = runner.run({"--json", "verify"}, {.stop = source.get_token()});
   CHECK(result.status == 130);
   CHECK(result.out.find("\"code\":\"interrupted\",\"exit_status\":130") != std::string::npos);
+}
+
+TEST_CASE("a repair says what it mended, and takes from another store what it has no intact copy of") {
+  const Runner runner;
+  const Runner backup;
+  for (const Runner* each : {&runner, &backup}) each->must({"capture", "synthetic:8:99"});
+  damage(runner.blob(kG2));
+  const Result left = runner.run({"verify", "--repair"});
+  CHECK(left.status == 13);
+  CHECK(left.out.starts_with("damaged    manifest of snapshot "));
+  const Result mended = runner.run({"verify", "--repair", "--from", backup.store().native()});
+  INFO(mended.out);
+  CHECK(mended.status == 0);
+  CHECK(mended.out.starts_with("mended     manifest of snapshot "));
+  CHECK(mended.err.find("1 mended, whole") != std::string::npos);
+  CHECK(runner.run({"verify"}).status == 0);
+}
+
+TEST_CASE("the record of a repair counts what was mended and what is left") {
+  const Runner runner;
+  const Runner backup;
+  for (const Runner* each : {&runner, &backup}) each->must({"capture", "synthetic:8:99"});
+  damage(runner.blob(kG2));
+  const Result result = runner.run({"--json", "verify", "--repair", "--from", backup.store().native()});
+  const JsonDocument document(result.out, "verify");
+  CHECK(document.root().array("mended").size() == 1);
+  CHECK(document.root().array("damage").size() == 0);
+  CHECK(document.root().u64("temp_files") == 0);
+}
+
+TEST_CASE("a source goes with a repair, and has to be a store") {
+  const Runner runner;
+  CHECK(runner.run({"verify", "--from", runner.store().native()}).status == 2);
+  CHECK(runner.run({"verify", "--repair", "--from="}).status == 2);
+  CHECK(runner.run({"verify", "--repair", "--from", runner.path("nowhere").native()}).status == 10);
+}
+
+TEST_CASE("what killed programs left is told, and goes with a repair") {
+  const Runner runner;
+  runner.must({"capture", "synthetic:8:99"});
+  const fs::path temp = runner.blob(kG2).parent_path() / ".tmp-1-left";
+  write_file(temp, "half");
+  fs::last_write_time(temp, fs::file_time_type::clock::now() - std::chrono::hours(3));
+  const Result told = runner.run({"verify"});
+  CHECK(told.status == 0);
+  CHECK(told.err.find("1 temp file, 4 B, that killed programs left can be removed by --repair") != std::string::npos);
+  CHECK(runner.run({"verify", "--repair"}).err.find("were removed") != std::string::npos);
+  CHECK_FALSE(fs::exists(temp));
 }
