@@ -22,7 +22,7 @@ USES = {
 # The room whose sources stand behind each public header.
 PUBLIC = {
     "duration": "base", "error": "base", "json_writer": "base", "mount_metrics": "base", "mount_status": "base",
-    "near_word": "base", "progress": "base", "size": "base", "unique_fd": "base", "version": "base",
+    "mount_table": "base", "near_word": "base", "progress": "base", "size": "base", "unique_fd": "base", "version": "base",
     "config": "config",
     "digest": "hash", "sha256": "hash",
     "blob_store": "cas", "fs_blob_store": "cas", "mem_blob_store": "cas",

@@ -11,7 +11,7 @@
 
 #include "cli/finding.hpp"
 #include "cli/machine_files.hpp"
-#include "cli/mount_table.hpp"
+#include "cli/mounted_stores.hpp"
 #include "cli/session.hpp"
 #include "cli/text.hpp"
 #include "pfcache/duration.hpp"
@@ -105,7 +105,8 @@ Finding examine_mount(const MountedStore& mount) {
 }
 
 void examine_mounts(const Store& store, const Session& session, Findings& findings) {
-  for (const MountedStore& mount : parse_mount_table(read_machine_file(session.root() / "proc/self/mountinfo"))) {
+  const std::string table = read_machine_file(session.root() / "proc/self/mountinfo");
+  for (const MountedStore& mount : whole_mounts_of_stores(parse_mount_table(table))) {
     std::error_code absent;
     if (fs::equivalent(mount.store, store.path(), absent)) findings.push_back(examine_mount(mount));
   }

@@ -12,7 +12,7 @@
 #include <set>
 #include <thread>
 
-#include "cli/mount_table.hpp"
+#include "cli/mounted_stores.hpp"
 #include "cli/names.hpp"
 #include "cli/session.hpp"
 #include "cli/text.hpp"

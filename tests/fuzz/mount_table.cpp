@@ -1,5 +1,5 @@
 // Texts like /proc/self/mountinfo.
-#include "cli/mount_table.hpp"
+#include "pfcache/mount_table.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -9,11 +9,11 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const auto mounts = pfcache::cli::parse_mount_table(text);
+  const auto mounts = pfcache::parse_mount_table(text);
   const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1;
   if (mounts.size() > lines) std::abort();
   for (const auto& mount : mounts) {
-    if (mount.directory.empty() || mount.store.empty()) std::abort();
+    if (mount.directory.empty() || mount.source.empty()) std::abort();
   }
   return 0;
 }

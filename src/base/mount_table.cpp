@@ -1,4 +1,4 @@
-#include "cli/mount_table.hpp"
+#include "pfcache/mount_table.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -9,10 +9,8 @@
 
 #include "pfcache/error.hpp"
 
-namespace pfcache::cli {
+namespace pfcache {
 namespace {
-
-constexpr std::string_view kType = "fuse.pfcache";
 
 // Fields before the optional ones: id, parent, device, root, mount point, options.
 constexpr std::size_t kRoot = 3;
@@ -48,18 +46,18 @@ std::string unescape(std::string_view field) {
   return text;
 }
 
-std::optional<MountedStore> parse_line(std::string_view line) {
+std::optional<MountEntry> parse_line(std::string_view line) {
   const std::vector<std::string_view> fields = split(line);
   if (fields.size() < kFixedFields) return std::nullopt;
   const auto dash = std::find(fields.begin() + kFixedFields, fields.end(), "-");
-  if (fields.end() - dash < 3 || dash[1] != kType || fields[kRoot] != "/") return std::nullopt;
-  return MountedStore{unescape(fields[kMountPoint]), unescape(dash[2])};
+  if (fields.end() - dash < 3) return std::nullopt;
+  return MountEntry{unescape(fields[kMountPoint]), unescape(dash[2]), unescape(dash[1]), fields[kRoot] == "/"};
 }
 
 }  // namespace
 
-std::vector<MountedStore> parse_mount_table(std::string_view mountinfo) {
-  std::vector<MountedStore> mounts;
+std::vector<MountEntry> parse_mount_table(std::string_view mountinfo) {
+  std::vector<MountEntry> mounts;
   while (!mountinfo.empty()) {
     const std::size_t end = std::min(mountinfo.find('\n'), mountinfo.size());
     if (auto mount = parse_line(mountinfo.substr(0, end))) mounts.push_back(std::move(*mount));
@@ -68,16 +66,10 @@ std::vector<MountedStore> parse_mount_table(std::string_view mountinfo) {
   return mounts;
 }
 
-std::vector<MountedStore> find_mounts(const std::filesystem::path& store) {
+std::vector<MountEntry> read_mount_table() {
   std::ifstream file("/proc/self/mountinfo");
   if (!file) throw Error::from_errno(ENOENT, "/proc/self/mountinfo");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  std::vector<MountedStore> mounts = parse_mount_table(text);
-  std::erase_if(mounts, [&](const MountedStore& mount) {
-    std::error_code absent;
-    return !std::filesystem::equivalent(mount.store, store, absent);
-  });
-  return mounts;
+  return parse_mount_table(std::string{std::istreambuf_iterator<char>(file), {}});
 }
 
-}  // namespace pfcache::cli
+}  // namespace pfcache
