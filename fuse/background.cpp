@@ -1,19 +1,48 @@
 #include "fuse/background.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <utility>
 
+#include "fuse/exit_status.hpp"
+#include "fuse/log.hpp"
 #include "pfcache/error.hpp"
 
 namespace pfcache::fuse {
 namespace {
+
+constexpr std::array<int, 3> kEndSignals = {SIGINT, SIGTERM, SIGHUP};
+
+// Signal handlers can be told of nothing but globals.
+volatile std::sig_atomic_t waiting_for = 0;
+volatile std::sig_atomic_t was_interrupted = 0;
+
+// What is to end the command ends the daemon, too, or it would mount after nobody waits for that any more.
+void pass_on(int signal) {
+  was_interrupted = 1;
+  ::kill(waiting_for, signal);
+}
+
+// Signals that who started us wants ignored stay so.
+void pass_signals_on_to(pid_t child) {
+  waiting_for = child;
+  for (const int signal : kEndSignals) {
+    struct sigaction action {};
+    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) continue;
+    action = {};
+    action.sa_handler = pass_on;
+    ::sigaction(signal, &action, nullptr);
+  }
+}
 
 // True when the daemon said that it serves, false when its end of the line was closed before.
 bool wait_for_release(int line) {
@@ -31,8 +60,10 @@ int exit_status_of_child(pid_t child) {
     if (errno != EINTR) throw Error::from_last_errno("waiting for the daemon");
   }
   if (WIFEXITED(status)) return WEXITSTATUS(status);
-  std::fprintf(stderr, "mount.pfcache: the daemon was ended by signal %d\n", WTERMSIG(status));
-  return 1;
+  const int signal = WTERMSIG(status);
+  if (std::find(kEndSignals.begin(), kEndSignals.end(), signal) != kEndSignals.end()) return kExitInterrupted;
+  Log::to_stderr(fmt::format("the daemon was ended by signal {}", signal));
+  return kExitMountFailed;
 }
 
 }  // namespace
@@ -62,10 +93,16 @@ int run_in_background(const std::function<int(Starter&)>& daemon) {
   if (child == 0) {
     here.reset();
     Starter starter(std::move(there));
-    return daemon(starter);
+    const int status = daemon(starter);
+    // A session that was ended before it began has no failure to tell of.
+    return status == 0 && !starter.has_released() ? kExitInterrupted : status;
   }
   there.reset();
-  return wait_for_release(here.get()) ? 0 : exit_status_of_child(child);
+  pass_signals_on_to(child);
+  const bool is_serving = wait_for_release(here.get());
+  if (is_serving && was_interrupted == 0) return 0;
+  const int status = exit_status_of_child(child);
+  return was_interrupted != 0 ? kExitInterrupted : status;
 }
 
 }  // namespace pfcache::fuse

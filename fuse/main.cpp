@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <exception>
@@ -12,10 +13,13 @@
 
 #include "fuse/background.hpp"
 #include "fuse/configured_options.hpp"
+#include "fuse/exit_status.hpp"
 #include "fuse/fuse_api.hpp"
 #include "fuse/log.hpp"
+#include "fuse/mount_checks.hpp"
 #include "fuse/mount_namespace.hpp"
 #include "fuse/mount_options.hpp"
+#include "fuse/mount_point.hpp"
 #include "fuse/session.hpp"
 #include "fuse/usage.hpp"
 #include "pfcache/error.hpp"
@@ -32,49 +36,48 @@ using pfcache::fuse::Starter;
 
 // Says on stderr what went wrong; the exit status for it.
 int report_failure(const std::exception& failure) {
-  Log::to_stderr(failure.what());
   const auto* error = dynamic_cast<const std::system_error*>(&failure);
-  return error != nullptr ? pfcache::exit_status_of(error->code()) : 1;
+  const bool is_usage = error != nullptr && error->code() == pfcache::Errc::invalid_argument;
+  Log::to_stderr(is_usage ? pfcache::reason_of(*error) : failure.what());
+  return pfcache::fuse::exit_status_for(failure);
 }
 
 // The daemon leaves the working directory, so paths are made absolute while they mean what their user meant.
 void make_paths_absolute(MountOptions& options) {
-  std::error_code failure;
-  const std::filesystem::path directory = std::filesystem::canonical(options.directory, failure);
-  if (failure) throw Error(failure, "mount point " + options.directory);
-  if (!std::filesystem::is_directory(directory)) {
-    throw Error(std::make_error_code(std::errc::not_a_directory), "mount point " + options.directory);
-  }
-  options.directory = directory;
+  options.directory = pfcache::fuse::resolve_mount_point(options.directory);
   options.store = std::filesystem::absolute(options.store).lexically_normal();
   if (options.hot == pfcache::fuse::HotPlace::directory) {
     options.hot_directory = std::filesystem::absolute(options.hot_directory).lexically_normal();
   }
 }
 
+// For who waits at a terminal: what comes later goes to the system's log.
+void tell_users(const MountOptions& options, Log& log) {
+  if (::geteuid() == 0 || options.passthrough != pfcache::fuse::PassthroughUse::automatic) return;
+  log.tell("mounted without root, hence without passthrough: the daemon serves every read");
+}
+
 // Blocks of a megabyte and more always go back to the system when they are freed. By itself glibc begins to keep larger
 // and larger ones, and a daemon that parsed one large manifest would stay several times as large as what it holds.
 void return_large_blocks() { ::mallopt(M_MMAP_THRESHOLD, 1 << 20); }
 
-int run_mount(const MountOptions& options, const StoreOptions& how, Starter* starter) {
+int run_mount(const MountOptions& options, const StoreOptions& how, Log& log, Starter* starter) {
   return_large_blocks();
-  Log log;
   pfcache::Store store = pfcache::Store::open(options.store, how);
-  if (options.is_verbose) log.tell(fmt::format("store {}, mount point {}", options.store, options.directory));
-  if (options.is_fake) return 0;
   pfcache::fuse::serve(store, options, log, [&] {
     if (starter == nullptr) return;
+    tell_users(options, log);
     log.set_sink(Log::to_syslog);
     starter->release();
   });
   return 0;
 }
 
-int run(const MountOptions& options, const StoreOptions& how) {
-  if (options.foreground || options.is_fake) return run_mount(options, how, nullptr);
+int run(const MountOptions& options, const StoreOptions& how, Log& log) {
+  if (options.foreground || options.is_fake) return run_mount(options, how, log, nullptr);
   return pfcache::fuse::run_in_background([&](Starter& starter) {
     try {
-      return run_mount(options, how, &starter);
+      return run_mount(options, how, log, &starter);
     } catch (const std::exception& failure) {
       return report_failure(failure);
     }
@@ -100,7 +103,11 @@ int main(int argc, char** argv) {
     const pfcache::Config config = pfcache::fuse::load_config(options.store);
     options = pfcache::fuse::parse_mount_options(args, pfcache::fuse::configured_options(config));
     make_paths_absolute(options);
-    return run(options, StoreOptions::from(config));
+    Log log;
+    if (options.is_verbose) log.tell(fmt::format("store {}, mount point {}", options.store, options.directory));
+    pfcache::fuse::check_machine(options);
+    pfcache::fuse::prepare_mount_point(options.directory, options.is_fake, log);
+    return run(options, StoreOptions::from(config), log);
   } catch (const std::exception& failure) {
     return report_failure(failure);
   }

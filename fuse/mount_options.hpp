@@ -47,8 +47,9 @@ struct MountOptions {
   std::optional<std::uint64_t> hot_size_bytes;  ///< of them; none: what suits the place and the machine
   PassthroughUse passthrough = PassthroughUse::automatic;
   VerifyWhen verify = VerifyWhen::once;
-  unsigned threads = 0;                   ///< that answer the kernel; 0 = as many as suit the machine
-  std::vector<std::string> kernel_flags;  ///< nosuid, noexec, … as given
+  unsigned threads = 0;                        ///< that answer the kernel; 0 = as many as suit the machine
+  std::vector<std::string> kernel_flags;       ///< nosuid, noexec, … as given
+  std::vector<std::string> security_contexts;  ///< context=…, … as given; only SELinux knows them
 };
 
 /// Reads `[-sfnv] [-N NAMESPACE] [-t TYPE] [-o OPTIONS] STORE DIR`, in any order; `args` is without the program's name.

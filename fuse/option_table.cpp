@@ -22,6 +22,10 @@ void take_hot(MountOptions& options, const OptionSetting& given) {
 
 void take_flag(MountOptions& options, const OptionSetting& given) { options.kernel_flags.push_back(given.text); }
 
+void take_context(MountOptions& options, const OptionSetting& given) {
+  options.security_contexts.push_back(given.text);  // with its quotes, which the kernel knows, too
+}
+
 void ignore(MountOptions&, const OptionSetting&) {}
 
 // Behind a value each function may rely on there being one.
@@ -80,11 +84,13 @@ constexpr std::array kTable = {
     MountOption{"noexec", "", kernel, "", take_flag},
     MountOption{"atime", "", kernel, "", take_flag},
     MountOption{"noatime", "", kernel, "", take_flag},
-    MountOption{"nodiratime", "", kernel, "", take_flag},
     MountOption{"sync", "", kernel, "", take_flag},
     MountOption{"async", "", kernel, "", take_flag},
     MountOption{"dirsync", "", kernel, "", take_flag},
-    MountOption{"nosymfollow", "", kernel, "", take_flag},
+    MountOption{"context", "CONTEXT", kernel, "", take_context},
+    MountOption{"fscontext", "CONTEXT", kernel, "", take_context},
+    MountOption{"defcontext", "CONTEXT", kernel, "", take_context},
+    MountOption{"rootcontext", "CONTEXT", kernel, "", take_context},
     MountOption{"defaults", "", ignored, "", ignore},
     MountOption{"auto", "", ignored, "", ignore},
     MountOption{"noauto", "", ignored, "", ignore},
@@ -99,6 +105,7 @@ constexpr std::array kTable = {
     MountOption{"group", "", ignored, "", ignore},
     MountOption{"nogroup", "", ignored, "", ignore},
     MountOption{"comment", "", ignored, "", ignore},
+    MountOption{"nodiratime", "", ignored, "", ignore},
     MountOption{"relatime", "", ignored, "", ignore},
     MountOption{"norelatime", "", ignored, "", ignore},
     MountOption{"strictatime", "", ignored, "", ignore},

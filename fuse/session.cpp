@@ -53,6 +53,9 @@ class OptionList {
   char* text_ = nullptr;
 };
 
+// As mount(8) does it, which leaves contexts out where nothing knows them: the kernel would refuse to mount.
+bool has_selinux() noexcept { return ::access("/sys/fs/selinux/enforce", F_OK) == 0; }
+
 void add_options(Arguments& arguments, const Store& store, const MountOptions& options, bool is_writable) {
   OptionList list;
   list.add("fsname=" + store.path().string());
@@ -60,6 +63,9 @@ void add_options(Arguments& arguments, const Store& store, const MountOptions& o
   list.add("default_permissions");
   if (options.allow_other) list.add("allow_other");
   for (const std::string& flag : options.kernel_flags) list.add(flag);
+  if (has_selinux()) {
+    for (const std::string& context : options.security_contexts) list.add(context);
+  }
   list.add(is_writable ? "rw" : "ro");
   arguments.add("-o");
   arguments.add(list.text());
@@ -134,6 +140,7 @@ void serve(Store& store, const MountOptions& options, Log& log, const std::funct
   const fuse_lowlevel_ops ops = operations();
   const SessionPtr session(fuse_session_new(arguments.get(), &ops, sizeof ops, &fs));
   if (session == nullptr) throw Error::from_errno(EINVAL, "libfuse refused the options");
+  if (options.is_fake) return;
   fs.session = session.get();
   const SignalHandlers handlers(session.get());
   const MountPoint mount_point(session.get(), options.directory);

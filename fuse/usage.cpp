@@ -10,7 +10,8 @@
 namespace pfcache::fuse {
 namespace {
 
-constexpr std::string_view kBeforeOptions = R"(usage: mount.pfcache STORE DIR [-sfnv] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]
+constexpr std::string_view kBeforeOptions =
+    R"(usage: mount.pfcache STORE DIR [-sfnv] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]
 
 Shows a pfcache store as files: DIR/snap/<digest>/pages/NNNN and more. A
 snapshot is written below DIR/new/NAME and committed by a rename,

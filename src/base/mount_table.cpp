@@ -1,7 +1,6 @@
 #include "pfcache/mount_table.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -68,7 +67,7 @@ std::vector<MountEntry> parse_mount_table(std::string_view mountinfo) {
 
 std::vector<MountEntry> read_mount_table() {
   std::ifstream file("/proc/self/mountinfo");
-  if (!file) throw Error::from_errno(ENOENT, "/proc/self/mountinfo");
+  if (!file) throw Error::from_last_errno("/proc/self/mountinfo");
   return parse_mount_table(std::string{std::istreambuf_iterator<char>(file), {}});
 }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -98,3 +99,32 @@ def mount(tmp_path):
     yield make
     for mounted in mounts:
         mounted.unmount()
+
+
+@pytest.fixture
+def let_in(tmp_path):
+    """Lets other users walk to the test's directory: pytest's are for their owner only."""
+    above = tmp_path
+    while above != above.parent and above.stat().st_uid == 0:
+        above.chmod(above.stat().st_mode | 0o011)
+        above = above.parent
+
+
+@pytest.fixture
+def private(tmp_path, mount, let_in):  # `mount` skips where there can be none
+    """A mount namespace of the test's own, see PrivateMounts."""
+    from private_mounts import PrivateMounts
+
+    made = PrivateMounts(tmp_path / "private")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def users(store, tmp_path, let_in):
+    """A store of user nobody in a directory of theirs, and an empty directory mnt beside it."""
+    where = tmp_path / "users"
+    shutil.copytree(store.path, where / "store")
+    (where / "mnt").mkdir()
+    subprocess.run(["chown", "-R", "65534:65534", str(where)], check=True)
+    return where

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 from conftest import MOUNT, PFCACHE
 from handmade import blob_file
+from private_mounts import NOBODY
 from terminals import Terminal
 from test_hot_store import read_pages, right_pages, take_blobs_away
 from test_passthrough import GEOMETRY, PAGES, captured, names_of, serve  # noqa: F401  (fixtures)
@@ -87,21 +88,7 @@ def test_of_a_snapshot_larger_than_hot_size_the_first_pages_are_hot(store, captu
     assert read_pages(served, digest, names) == {name: (right / name).read_bytes() for name in names}
 
 
-NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-
-
-@pytest.fixture
-def let_in(tmp_path):
-    """Lets other users walk to the test's directory: pytest's are for their owner only."""
-    above = tmp_path
-    while above != above.parent and above.stat().st_uid == 0:
-        above.chmod(above.stat().st_mode | 0o011)
-        above = above.parent
-
-
-def fetch_as_nobody(store, digest):
-    command = [*NOBODY, PFCACHE, "--store", store, "--json", "fetch", digest]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+def hot_pages(result):
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)["pages"]
 
@@ -109,22 +96,14 @@ def fetch_as_nobody(store, digest):
 def test_who_may_read_the_mount_can_fetch(store, captured, serve, let_in):  # noqa: F811
     digest, _ = captured
     serve("allow_other")
-    assert fetch_as_nobody(store.path, digest) == PAGES
+    command = [*NOBODY, PFCACHE, "--store", store.path, "--json", "fetch", digest]
+    assert hot_pages(subprocess.run(command, capture_output=True, text=True, timeout=60)) == PAGES
 
 
-def test_who_mounts_without_being_root_can_fetch(store, captured, mount, let_in, tmp_path):  # noqa: F811
+def test_who_mounts_without_being_root_can_fetch(captured, private, users):  # noqa: F811
     digest, _ = captured
-    where = tmp_path / "users"
-    shutil.copytree(store.path, where / "store")
-    (where / "mnt").mkdir()
-    subprocess.run(["chown", "-R", "65534:65534", str(where)], check=True)
-    mounted = subprocess.run([*NOBODY, MOUNT, where / "store", where / "mnt"], capture_output=True, text=True, timeout=60)
-    if mounted.returncode != 0:
-        pytest.skip("USERS CAN'T MOUNT HERE: " + mounted.stderr)
-    try:
-        assert fetch_as_nobody(where / "store", digest) == PAGES
-    finally:
-        subprocess.run(["umount", str(where / "mnt")], check=True)
+    private.as_nobody(MOUNT, users / "store", users / "mnt", check=True)
+    assert hot_pages(private.as_nobody(PFCACHE, "--store", users / "store", "--json", "fetch", digest)) == PAGES
 
 
 BIG = ["synthetic:192:5", "--content=kv-like", "--page-tokens=16", "--layers=16", "--heads=16", "--head-dim=128"]

@@ -103,19 +103,19 @@ def test_foreground_stays_until_it_is_unmounted(g2, directory):
     assert lines[0].startswith("mount.pfcache: passthrough o")  # on or off, and why
 
 
-def test_a_missing_store_is_status_10(tmp_path, directory):
+def test_a_missing_store_is_status_32(tmp_path, directory):
     result = run_mount(tmp_path / "nowhere", directory)
-    assert result.returncode == 10
+    assert result.returncode == 32
     assert "nowhere" in result.stderr
     assert not os.path.ismount(directory)
-    assert run_mount(tmp_path / "nowhere", directory, "-o", "foreground").returncode == 10
+    assert run_mount(tmp_path / "nowhere", directory, "-o", "foreground").returncode == 32
 
 
 def test_a_directory_that_is_no_store_is_refused(tmp_path, directory):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_bytes(b"meow")
     result = run_mount(tmp_path / "photos", directory)
-    assert result.returncode == 10
+    assert result.returncode == 32
     assert "photos" in result.stderr
 
 
@@ -123,12 +123,12 @@ def test_a_mount_point_that_is_missing_or_a_file_is_refused(g2, tmp_path):
     for place in ("missing", "file"):
         (tmp_path / "file").touch()
         result = run_mount(g2.path, tmp_path / place)
-        assert result.returncode == 1
+        assert result.returncode == 32
         assert place in result.stderr
     assert daemons_of(g2) == []
 
 
-def test_usage_errors_are_status_2_and_name_what_is_wrong(g2, directory):
+def test_usage_errors_are_status_1_and_name_what_is_wrong(g2, directory):
     for args, named in [
         ((g2.path, directory, "-o", "ro,sideways"), "'sideways'"),
         ((g2.path, directory, "-o", "uid=me"), "uid"),
@@ -137,7 +137,7 @@ def test_usage_errors_are_status_2_and_name_what_is_wrong(g2, directory):
         ((), "store"),
     ]:
         result = run_mount(*args)
-        assert result.returncode == 2
+        assert result.returncode == 1
         assert named in result.stderr
     assert not os.path.ismount(directory)
 
@@ -149,7 +149,7 @@ def test_help_version_and_a_fake_mount(g2, directory):
     assert result.returncode == 0
     assert str(g2.path) in result.stderr
     assert not os.path.ismount(directory)
-    assert run_mount("-f", g2.path / "blobs" / "nothing", directory).returncode == 10
+    assert run_mount("-f", g2.path / "blobs" / "nothing", directory).returncode == 32
 
 
 def test_the_kernel_shows_the_store_and_the_flags(g2, directory):

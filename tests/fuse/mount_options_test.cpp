@@ -228,3 +228,10 @@ TEST_CASE("help and version need nothing else") {
   CHECK(parse_mount_options({"-V"}).show_version);
   CHECK(parse_mount_options({"--version", "store"}).show_version);
 }
+
+TEST_CASE("security contexts keep their quotes, and the commas between them") {
+  const MountOptions options = with(R"(context="system_u:object_r:tmp_t:s0:c127,c456",ro,rootcontext=a:b)");
+  CHECK(options.security_contexts ==
+        std::vector<std::string>{R"(context="system_u:object_r:tmp_t:s0:c127,c456")", "rootcontext=a:b"});
+  CHECK(options.read_only);
+}
