@@ -20,6 +20,7 @@
 #include "fuse/mount_namespace.hpp"
 #include "fuse/mount_options.hpp"
 #include "fuse/mount_point.hpp"
+#include "fuse/service_manager.hpp"
 #include "fuse/session.hpp"
 #include "fuse/usage.hpp"
 #include "pfcache/error.hpp"
@@ -32,7 +33,9 @@ using pfcache::Error;
 using pfcache::StoreOptions;
 using pfcache::fuse::Log;
 using pfcache::fuse::MountOptions;
+using pfcache::fuse::SessionEvents;
 using pfcache::fuse::Starter;
+using pfcache::fuse::tell_service_manager;
 
 // Says on stderr what went wrong; the exit status for it.
 int report_failure(const std::exception& failure) {
@@ -61,15 +64,27 @@ void tell_users(const MountOptions& options, Log& log) {
 // and larger ones, and a daemon that parsed one large manifest would stay several times as large as what it holds.
 void return_large_blocks() { ::mallopt(M_MMAP_THRESHOLD, 1 << 20); }
 
+// A daemon that its starter waits for lets it go; one in the foreground tells the service manager, if it has one. The
+// former must not do that: the socket may be another service's, which ran mount(8).
+SessionEvents make_events(const MountOptions& options, Log& log, Starter* starter) {
+  if (starter == nullptr) {
+    return {[&options] {
+              tell_service_manager(fmt::format("READY=1\nSTATUS=Serving {} on {}", options.store, options.directory));
+            },
+            [] { tell_service_manager("STOPPING=1\nSTATUS=Unmounting"); }};
+  }
+  return {[&options, &log, starter] {
+            tell_users(options, log);
+            log.set_sink(Log::to_syslog);
+            starter->release();
+          },
+          [] {}};
+}
+
 int run_mount(const MountOptions& options, const StoreOptions& how, Log& log, Starter* starter) {
   return_large_blocks();
   pfcache::Store store = pfcache::Store::open(options.store, how);
-  pfcache::fuse::serve(store, options, log, [&] {
-    if (starter == nullptr) return;
-    tell_users(options, log);
-    log.set_sink(Log::to_syslog);
-    starter->release();
-  });
+  pfcache::fuse::serve(store, options, log, make_events(options, log, starter));
   return 0;
 }
 

@@ -130,7 +130,7 @@ void run_loop(fuse_session* session, unsigned threads) {
 
 }  // namespace
 
-void serve(Store& store, const MountOptions& options, Log& log, const std::function<void()>& on_serving) {
+void serve(Store& store, const MountOptions& options, Log& log, const SessionEvents& events) {
   const Ownership ownership{options.uid.value_or(::getuid()), options.gid.value_or(::getgid()), options.umask};
   HotSetup hot = set_up_hot_pages(options, log);
   const bool is_writable = may_write(store, options, log);
@@ -144,8 +144,9 @@ void serve(Store& store, const MountOptions& options, Log& log, const std::funct
   fs.session = session.get();
   const SignalHandlers handlers(session.get());
   const MountPoint mount_point(session.get(), options.directory);
-  fs.passthrough.attach(session.get(), on_serving);
+  fs.passthrough.attach(session.get(), events.on_serving);
   run_loop(session.get(), options.threads);
+  events.on_ending();
   fs.passthrough.require_if_asked();
 }
 

@@ -18,7 +18,7 @@ from served import wait_until
 OTHERS = {("mount", "8"), ("umount", "8"), ("fstab", "5"), ("syslog", "3"), ("flock", "2"), ("open", "2"), ("read", "2"),
           ("memfd_create", "2"), ("du", "1"), ("df", "1"), ("ls", "1"), ("tar", "1"), ("rsync", "1"),
           ("pkg-config", "1"), ("mmap", "2"), ("ioctl", "2"), ("fcntl", "2"), ("fsync", "2"), ("cp", "1"), ("mv", "1"),
-          ("getfattr", "1"), ("jq", "1"), ("fusermount3", "1")}
+          ("getfattr", "1"), ("jq", "1"), ("fusermount3", "1"), ("sd_notify", "3"), ("systemd-escape", "1")}
 
 
 # --- the pages themselves ---------------------------------------------------------------------------------------------
