@@ -155,11 +155,11 @@ def test_a_system_that_lacks_files_is_status_2(private, store, mnt):
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_before_it_is_mounted_is_status_8(store, mount, mnt, tmp_path, sent):
-    """Looking for a store below a mount whose daemon stands still waits for as long as that."""
+    """The directory of its hot pages is below a mount whose daemon stands still, which it waits for."""
     mounted = mount(store)
     slow = daemon_of(mounted.path)
     os.kill(slow, signal.SIGSTOP)
-    waiting = subprocess.Popen([MOUNT, mounted.path / "snap" / "nothing", mnt])
+    waiting = subprocess.Popen([MOUNT, "-o", f"hot={mounted.path}/snap/nothing", store.path, mnt])
     try:
         children = pathlib.Path(f"/proc/{waiting.pid}/task/{waiting.pid}/children")
         status = pathlib.Path(f"/proc/{waiting.pid}/status")
