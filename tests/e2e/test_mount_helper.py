@@ -159,6 +159,8 @@ def test_a_signal_before_it_is_mounted_is_status_8(store, mount, mnt, tmp_path, 
     mounted = mount(store)
     slow = daemon_of(mounted.path)
     os.kill(slow, signal.SIGSTOP)
+    stats = lambda: [stat.read_text() for stat in pathlib.Path(f"/proc/{slow}/task").glob("*/stat")]  # noqa: E731
+    assert wait_until(lambda: all(") T " in stat for stat in stats()))  # a request that it has taken could not be ended
     waiting = subprocess.Popen([MOUNT, "-o", f"hot={mounted.path}/snap/nothing", store.path, mnt])
     try:
         children = pathlib.Path(f"/proc/{waiting.pid}/task/{waiting.pid}/children")
