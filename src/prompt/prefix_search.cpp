@@ -1,7 +1,5 @@
 #include "prompt/prefix_search.hpp"
 
-#include <ranges>
-
 #include "base/bytes.hpp"
 #include "hash/sha1.hpp"
 #include "pfcache/error.hpp"
@@ -35,13 +33,13 @@ void drop_other_keys(std::vector<Candidate>& candidates, std::string_view prompt
   PromptKey key{hash.digest()};
   std::size_t hashed_bytes = 0;
   std::vector<Candidate> kept;
-  for (const Candidate& candidate : std::views::reverse(candidates)) {
-    if (candidate.text_bytes > hashed_bytes) {
-      hash.update(as_bytes(prompt.substr(hashed_bytes, candidate.text_bytes - hashed_bytes)));
-      hashed_bytes = candidate.text_bytes;
+  for (auto candidate = candidates.rbegin(); candidate != candidates.rend(); ++candidate) {
+    if (candidate->text_bytes > hashed_bytes) {
+      hash.update(as_bytes(prompt.substr(hashed_bytes, candidate->text_bytes - hashed_bytes)));
+      hashed_bytes = candidate->text_bytes;
       key = PromptKey{hash.digest()};
     }
-    if (candidate.name.key == key) kept.push_back(candidate);
+    if (candidate->name.key == key) kept.push_back(*candidate);
   }
   candidates.assign(kept.rbegin(), kept.rend());
 }
