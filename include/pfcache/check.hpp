@@ -15,8 +15,7 @@
 //     const pfcache::Store backup = pfcache::Store::init("backup");
 //     const pfcache::CheckScope all{.snapshots = store.catalog().snapshots(), .is_whole_store = true};
 //     const pfcache::VerifyReport report = pfcache::repair_store(store, all, {.sources = {&backup}});
-//     std::cout << report.mended.size() << " mended, " << report.damage.size() << " left\n";  // prints 0 mended, 0
-//     left
+//     std::cout << report.damage.size() << " left\n";  // prints 0 left
 //   }
 #pragma once
 
