@@ -1,6 +1,17 @@
 // The kernel's table of mounts, /proc/self/mountinfo (proc(5)).
 //
 // Functions without state, for any thread. Throws: system errors, where the table can't be read.
+//
+// Example:
+//
+//   #include <pfcache/mount_table.hpp>
+//   #include <iostream>
+//
+//   int main() {
+//     for (const pfcache::MountEntry& mount : pfcache::read_mount_table()) {
+//       if (mount.directory == "/proc" && mount.type == "proc") std::cout << "processes\n";  // prints processes
+//     }
+//   }
 #pragma once
 
 #include <filesystem>

@@ -49,6 +49,11 @@ def kill_daemon_of(directory):
     assert wait_until(lambda: daemon_of(directory) is None)
 
 
+def is_dead(directory, run):
+    """Soon after its daemon: who asks while that ends hears that the connection was aborted."""
+    return wait_until(lambda: DEAD in run("ls", directory).stderr)
+
+
 # --- by mount(8) ------------------------------------------------------------------------------------------------------
 
 
@@ -184,7 +189,7 @@ def test_dead_mounts_are_replaced(private, store, digest, mnt):
     mount = ["mount", "-t", "pfcache", store.path, mnt]
     private.run(*mount, check=True)
     kill_daemon_of(mnt)
-    assert DEAD in private.run("ls", mnt).stderr
+    assert is_dead(mnt, private.run)
     assert private.run(MOUNT, "-f", store.path, mnt).returncode == 0
     assert DEAD in private.run("ls", mnt).stderr  # a fake takes nothing away
     replaced = private.run(*mount, check=True)
@@ -256,7 +261,7 @@ def test_a_user_mounts_without_passthrough_and_is_told_once(private, digest, use
 def test_a_users_dead_mount_is_replaced_by_them(private, digest, users):
     private.as_nobody(MOUNT, users / "store", users / "mnt", check=True)
     kill_daemon_of(users / "mnt")
-    assert DEAD in private.as_nobody("ls", users / "mnt").stderr
+    assert is_dead(users / "mnt", private.as_nobody)
     private.as_nobody(MOUNT, users / "store", users / "mnt", check=True)
     assert len(pages(private, users / "mnt", digest, private.as_nobody)) == 8
     assert len(private.mounts()) == 1
