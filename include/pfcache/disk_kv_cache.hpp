@@ -45,8 +45,8 @@ namespace pfcache {
 
 inline constexpr std::uint64_t kMinPromptBudgetBytes = std::uint64_t{64} << 20;
 inline constexpr std::uint64_t kDefaultPromptBudgetBytes = std::uint64_t{8} << 30;
-/// Temp files that nobody holds are swept once they are this old: by evictions, and by a cache's first save and then one
-/// so often.
+/// Temp files that nobody holds are swept once they are this old: by evictions, and by a cache's first save and then
+/// one so often.
 inline constexpr std::chrono::seconds kPromptTempAge = std::chrono::hours(1);
 
 /// Which entry goes first when room is needed.
@@ -92,6 +92,8 @@ class LoadedPrompt {
   [[nodiscard]] const PromptInfo& info() const noexcept;
   /// Its SHA-1 is the key.
   [[nodiscard]] const std::string& text() const noexcept;
+  /// The header and the text as a whole file begins, also for a recipe.
+  [[nodiscard]] std::vector<std::byte> whole_head() const;
   /// True when the payload is known to be what was saved; false for one that came without a checksum (of ds4, or copied
   /// without its extended attributes), or was not to be verified.
   [[nodiscard]] bool is_verified() const noexcept;
@@ -179,8 +181,13 @@ class DiskKvCache {
   /// Throws: Errc::busy; system errors.
   EvictionResult evict_to_budget();
 
+  /// Makes a recipe the whole file that it stands for, durably. False when there is none of that key.
+  /// Throws: as load and save.
+  bool make_whole(const PromptKey& key);
+
   /// Takes note of a file that somebody else has just renamed to, or rewritten at, DIR/<file_name>: checks it as
-  /// validate_prompt_file does, gives it a checksum, and evicts others until all fit the budget.
+  /// validate_prompt_file does, gives it a checksum if it has none (see drop_prompt_checksum), evicts others until all
+  /// fit the budget, and removes the entry in its other form.
   /// Throws: Errc::invalid_argument for a name that isn't an entry's; Errc::not_found; Errc::too_large when it can
   /// never fit; as validate_prompt_file. The file stays where it is whatever happens.
   PromptInfo adopt(std::string_view file_name);
@@ -199,7 +206,7 @@ class DiskKvCache {
 /// what it needs is not known then; system errors.
 void for_each_prompt_chunk(const std::filesystem::path& dir, const std::function<void(const Digest&)>& visit);
 
-/// True for names under which we and ds4 write files that are not complete.
+/// True for names under which we, ds4 and rsync write files that are not complete.
 [[nodiscard]] bool is_prompt_temp_name(std::string_view file_name) noexcept;
 
 }  // namespace pfcache

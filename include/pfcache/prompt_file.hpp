@@ -33,6 +33,7 @@
 #pragma GCC visibility push(default)
 namespace pfcache {
 
+inline constexpr std::size_t kPromptHeaderBytes = 52;
 /// The longest text that is read or written; checked before memory is taken.
 inline constexpr std::uint64_t kMaxPromptTextBytes = std::uint64_t{256} << 20;
 /// The longest trailer that is read or written.
@@ -108,6 +109,9 @@ struct PromptInfo {
   std::uint64_t file_bytes = 0;
   std::uint64_t trailer_bytes = 0;
 
+  /// Where the payload of a whole file begins.
+  [[nodiscard]] std::uint64_t payload_offset() const noexcept { return kPromptHeaderBytes + header.text_bytes; }
+
   /// What the entry counts for in a budget: the file, and for a recipe also the payload as if nothing shared it, so
   /// that a budget is never exceeded when those it shares with go.
   [[nodiscard]] std::uint64_t charged_bytes() const noexcept {
@@ -122,6 +126,14 @@ struct PromptInfo {
 /// As above, and checks that the text's SHA-1 is the key and that a recipe is whole: all that can be checked of a file
 /// that somebody else wrote. Throws: also Errc::damaged.
 PromptInfo validate_prompt_file(int fd, const PromptName& name, std::string_view path);
+
+/// Reads the payload of a whole file and checks it against the checksum that was made when it was saved. False when it
+/// has none. Throws: Errc::damaged, naming `path`; system errors.
+bool verify_prompt_payload(int fd, const PromptInfo& info, std::string_view path);
+
+/// Takes an open file's checksum away: for those who are about to change its payload, which is unverified until
+/// DiskKvCache::adopt gives it another. Throws: system errors.
+void drop_prompt_checksum(int fd, std::string_view path);
 
 }  // namespace pfcache
 #pragma GCC visibility pop

@@ -42,6 +42,8 @@ int FileOps::set_attribute(int fd, const char* name, const void* bytes, size_t s
   return ::fsetxattr(fd, name, bytes, size_bytes, 0);
 }
 
+int FileOps::remove_attribute(int fd, const char* name) { return ::fremovexattr(fd, name); }
+
 int FileOps::mkdir(int dir_fd, const char* name, mode_t mode) { return ::mkdirat(dir_fd, name, mode); }
 
 FileOps& system_file_ops() noexcept {

@@ -29,6 +29,8 @@ class FileOps {
   virtual int touch(int dir_fd, const char* name);
   /// fsetxattr(2), making or replacing the attribute.
   virtual int set_attribute(int fd, const char* name, const void* bytes, size_t size_bytes);
+  /// fremovexattr(2).
+  virtual int remove_attribute(int fd, const char* name);
   virtual int mkdir(int dir_fd, const char* name, mode_t mode);
 };
 

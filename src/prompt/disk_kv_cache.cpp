@@ -67,6 +67,14 @@ struct DiskKvCache::Impl {
     index.reread(file_name);
   }
 
+  /// So that an entry is there once. REQUIRES: both locks are held.
+  void unlink_other_forms(const PromptName& name) {
+    for (const PromptForm form : kForms) {
+      const PromptName other{name.key, form};
+      if (form != name.form && index.find(other) != nullptr) unlink(other);
+    }
+  }
+
   /// Evicts until entries other than `kept` are charged at most `room`. REQUIRES: both locks are held. A file that
   /// ds4, which takes no lock, renames into the place of one that is chosen goes with it: it is a cache.
   EvictionResult evict(std::uint64_t room, std::optional<PromptKey> kept) {
@@ -109,12 +117,14 @@ struct DiskKvCache::Impl {
                                              info.charged_bytes(), budget_bytes));
   }
 
-  PromptSaveResult save(const PromptSave& prompt, PayloadSource& source, const std::stop_token& stop) {
+  [[nodiscard]] PromptForm form() const noexcept { return options.dedup ? PromptForm::recipe : PromptForm::whole; }
+
+  PromptSaveResult save(const PromptSave& prompt, PayloadSource& source, PromptForm form, const std::stop_token& stop) {
     PromptSave stamped = prompt;
     if (stamped.header.created_unix_secs == 0) stamped.header.created_unix_secs = now();
     if (stamped.header.last_used_unix_secs == 0) stamped.header.last_used_unix_secs = now();
-    WrittenPrompt written =
-        write_prompt(directory, stamped, source, {budget_bytes, options.dedup ? options.blobs : nullptr, stop});
+    WrittenPrompt written = write_prompt(directory, stamped, source,
+                                         {budget_bytes, form == PromptForm::recipe ? options.blobs : nullptr, stop});
     require_fit(written.info);
 
     const PromptName& name = written.info.name;
@@ -123,10 +133,7 @@ struct DiskKvCache::Impl {
     sweep_when_due();
     const EvictionResult evicted = evict(budget_bytes - written.info.charged_bytes(), name.key);
     written.file.publish(name.file_name());
-    for (const PromptForm form : kForms) {
-      const PromptName other{name.key, form};
-      if (form != name.form && index.find(other) != nullptr) unlink(other);
-    }
+    unlink_other_forms(name);
     directory.sync();
     index.reread(name.file_name());
     return {written.info, written.has_checksum, evicted.entries, evicted.bytes};
@@ -173,12 +180,8 @@ std::optional<LoadedPrompt> DiskKvCache::Impl::load(const PromptName& name,
   if (name.form == PromptForm::recipe) {
     loaded->chunks = read_recipe(fd, loaded->info, loaded->path);
     loaded->is_verified = true;  // each chunk is checked whenever it is read
-  } else if (const auto checksum = load_options.verify ? read_checksum(fd) : std::nullopt) {
-    const Digest found = checksum_of(fd, body_offset(loaded->info), loaded->info.header.payload_bytes, loaded->path);
-    if (found != *checksum) {
-      throw Error(Errc::damaged, fmt::format("'{}': the payload is not what was saved", loaded->path));
-    }
-    loaded->is_verified = true;
+  } else if (load_options.verify) {
+    loaded->is_verified = verify_prompt_payload(fd, loaded->info, loaded->path);
   }
   if (may_touch) touch_prompt(directory.ops(), fd, now());
   return LoadedPrompt(std::move(loaded));
@@ -208,12 +211,12 @@ std::uint64_t DiskKvCache::total_bytes() const {
 PromptSaveResult DiskKvCache::save(const PromptSave& prompt, std::span<const std::byte> payload,
                                    const std::stop_token& stop) {
   SpanSource source(payload);
-  return impl_->save(prompt, source, stop);
+  return impl_->save(prompt, source, impl_->form(), stop);
 }
 
 PromptSaveResult DiskKvCache::save(const PromptSave& prompt, int payload_fd, const std::stop_token& stop) {
   FdSource source(payload_fd, stop);
-  return impl_->save(prompt, source, stop);
+  return impl_->save(prompt, source, impl_->form(), stop);
 }
 
 std::optional<LoadedPrompt> DiskKvCache::load(const PromptKey& key, const PromptLoadOptions& options) const {
@@ -291,7 +294,8 @@ PromptInfo DiskKvCache::adopt(std::string_view file_name) {
   if (!fd) throw Error(Errc::not_found, fmt::format("prompt '{}'", path));
   const PromptInfo info = validate_prompt_file(fd->get(), *name, path);
   impl_->require_fit(info);
-  if (name->form == PromptForm::whole) {
+  // One that is there is of this payload, or tells that it is damaged: made anew it would vouch for the damage.
+  if (name->form == PromptForm::whole && !read_checksum(fd->get())) {
     const Digest checksum = checksum_of(fd->get(), body_offset(info), info.header.payload_bytes, path);
     write_checksum(impl_->directory.ops(), fd->get(), checksum, path);
   }
@@ -299,8 +303,19 @@ PromptInfo DiskKvCache::adopt(std::string_view file_name) {
   const std::scoped_lock guard(impl_->mutex);
   impl_->index.reread(name->file_name());
   impl_->evict(impl_->budget_bytes - info.charged_bytes(), name->key);
+  impl_->unlink_other_forms(*name);
   impl_->directory.sync();
   return info;
+}
+
+bool DiskKvCache::make_whole(const PromptKey& key) {
+  auto loaded = impl_->load({key, PromptForm::recipe}, {.touch = false});
+  if (!loaded) return false;
+  const std::vector<std::byte> trailer = loaded->trailer();
+  const PromptSave prompt{loaded->text(), loaded->info().header, trailer};
+  LoadedSource source(*loaded);
+  impl_->save(prompt, source, PromptForm::whole, {});
+  return true;
 }
 
 std::uint64_t DiskKvCache::sweep_temp_files(std::chrono::seconds min_age) {

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 
+#include "base/bytes.hpp"
 #include "base/directory.hpp"
 #include "pfcache/error.hpp"
 #include "prompt/prompt_file.hpp"
+#include "prompt/prompt_header.hpp"
 
 namespace pfcache {
 
@@ -62,6 +64,15 @@ LoadedPrompt::~LoadedPrompt() = default;
 
 const PromptInfo& LoadedPrompt::info() const noexcept { return impl_->info; }
 const std::string& LoadedPrompt::text() const noexcept { return impl_->text; }
+std::vector<std::byte> LoadedPrompt::whole_head() const {
+  const auto header = encode_prompt_header(impl_->info.header, PromptForm::whole);
+  const auto text = as_bytes(impl_->text);
+  std::vector<std::byte> head(header.size() + text.size());
+  std::ranges::copy(header, head.begin());
+  std::ranges::copy(text, std::span(head).subspan(header.size()).begin());
+  return head;
+}
+
 bool LoadedPrompt::is_verified() const noexcept { return impl_->is_verified; }
 
 std::span<const std::byte> LoadedPrompt::payload() {

@@ -10,6 +10,7 @@
 
 #include "base/directory.hpp"
 #include "pfcache/error.hpp"
+#include "pfcache/prompt_file.hpp"
 
 namespace pfcache {
 namespace {
@@ -61,6 +62,18 @@ std::optional<Digest> read_checksum(int fd) noexcept {
   const std::string_view text(value.data(), size < 0 ? 0 : static_cast<std::size_t>(size));
   if (!text.starts_with(kPrefix) || text.size() != value.size()) return std::nullopt;
   return Digest::try_parse(text.substr(kPrefix.size()));
+}
+
+bool verify_prompt_payload(int fd, const PromptInfo& info, std::string_view path) {
+  const auto checksum = read_checksum(fd);
+  if (!checksum) return false;
+  if (checksum_of(fd, info.payload_offset(), info.header.payload_bytes, path) == *checksum) return true;
+  throw Error(Errc::damaged, fmt::format("'{}': the payload is not what was saved", path));
+}
+
+void drop_prompt_checksum(int fd, std::string_view path) {
+  if (system_file_ops().remove_attribute(fd, kAttribute) == 0 || errno == ENODATA || errno == ENOTSUP) return;
+  throw Error::from_last_errno(fmt::format("cannot take the checksum of '{}' away", path));
 }
 
 }  // namespace pfcache

@@ -49,4 +49,11 @@ std::size_t FdSource::read(std::span<std::byte> out) {
   return done;
 }
 
+std::size_t LoadedSource::read(std::span<std::byte> out) {
+  const auto part = out.first(std::min<std::uint64_t>(out.size(), *size_bytes() - at_));
+  prompt_.read_payload(at_, part);
+  at_ += part.size();
+  return part.size();
+}
+
 }  // namespace pfcache

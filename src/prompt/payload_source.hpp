@@ -8,6 +8,8 @@
 #include <stop_token>
 #include <utility>
 
+#include "pfcache/disk_kv_cache.hpp"
+
 namespace pfcache {
 
 class PayloadSource {
@@ -41,6 +43,18 @@ class FdSource final : public PayloadSource {
  private:
   int fd_;
   std::stop_token stop_;
+};
+
+/// The payload of an entry. REQUIRES: the entry outlives it.
+class LoadedSource final : public PayloadSource {
+ public:
+  explicit LoadedSource(const LoadedPrompt& prompt) noexcept : prompt_(prompt) {}
+  [[nodiscard]] std::optional<std::uint64_t> size_bytes() const override { return prompt_.info().header.payload_bytes; }
+  [[nodiscard]] std::size_t read(std::span<std::byte> out) override;
+
+ private:
+  const LoadedPrompt& prompt_;
+  std::uint64_t at_ = 0;
 };
 
 }  // namespace pfcache

@@ -10,7 +10,6 @@
 
 namespace pfcache {
 
-inline constexpr std::size_t kPromptHeaderBytes = 52;
 // What is rewritten in place when an entry is used.
 inline constexpr std::uint64_t kHitCountOffset = 12;
 inline constexpr std::uint64_t kLastUsedOffset = 32;

@@ -29,6 +29,13 @@ std::optional<pid_t> writer_of(std::string_view name) noexcept {
   return pid;
 }
 
+/// rsync's: `.<40 hex>.kv.<6 characters>`.
+bool is_copy_in_flight(std::string_view name) noexcept {
+  if (!name.starts_with('.')) return false;
+  const std::size_t end = name.rfind('.');
+  return end > 0 && PromptName::parse(name.substr(1, end - 1)).has_value();
+}
+
 bool is_alive(pid_t pid) noexcept { return ::kill(pid, 0) == 0 || errno != ESRCH; }
 
 /// ds4 takes no lock, and a process id may be one of another container: so age counts first.
@@ -44,7 +51,7 @@ bool is_left_over(const Directory& directory, const std::string& name, std::chro
 }  // namespace
 
 bool is_prompt_temp_name(std::string_view file_name) noexcept {
-  return is_temp_name(file_name) || writer_of(file_name).has_value();
+  return is_temp_name(file_name) || writer_of(file_name).has_value() || is_copy_in_flight(file_name);
 }
 
 std::uint64_t sweep_prompt_temps(const Directory& directory, std::chrono::seconds min_age) {

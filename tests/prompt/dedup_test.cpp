@@ -72,6 +72,20 @@ TEST_CASE("a recipe is nothing that a reader of KVC files takes for one") {
   CHECK(failure_of([&] { std::ignore = cache.load(saved.info.name.key); }).code == Errc::malformed);
 }
 
+TEST_CASE("a recipe is made the whole file that it stands for") {
+  const TempDir dir;
+  MemBlobStore blobs;
+  DiskKvCache cache(dir.path(), kBudget, dedup_in(blobs));
+  const auto name = cache.save(golden_prompt(), as_bytes(kGoldenPayload)).info.name;
+  const std::string golden = from_hex_text(kGoldenHex);
+  CHECK(as_text(cache.load(name.key, {.touch = false})->whole_head()) == golden.substr(0, 52 + 23));
+  CHECK(cache.make_whole(name.key));
+  CHECK(names_in(dir.path()) == std::vector<std::string>{kGoldenKey + ".kv"});
+  CHECK(slurp(dir.path() / (kGoldenKey + ".kv")) == golden);
+  CHECK(cache.load(name.key)->is_verified());
+  CHECK_FALSE(cache.make_whole(name.key));
+}
+
 TEST_CASE("four nested checkpoints take hardly more than the longest") {
   const TempDir dir;
   FsBlobStore blobs(dir.path(), EncodingPolicy::raw);

@@ -321,6 +321,42 @@ TEST_CASE("a file that somebody else wrote is checked, counted and given a check
   CHECK(failure_of([&] { cache.adopt(std::string(40, 'a') + ".kv"); }).code == Errc::not_found);
 }
 
+TEST_CASE("a checksum stays through a rewrite of the header, and goes before one of the payload") {
+  const TempDir dir;
+  DiskKvCache cache(dir.path(), kBudget);
+  const fs::path path = dir.path() / (kGoldenKey + ".kv");
+  const auto name = cache.save(golden_prompt(), as_bytes(kGoldenPayload)).info.name;
+  const auto rewrite = [&](std::size_t offset, std::string_view text) {
+    const UniqueFd fd(::open(path.c_str(), O_RDWR));
+    REQUIRE(::pwrite(fd.get(), text.data(), text.size(), static_cast<off_t>(offset)) == ssize_t(text.size()));
+  };
+  rewrite(12, "\x09");
+  cache.adopt(kGoldenKey + ".kv");
+  CHECK(cache.load(name.key)->is_verified());
+
+  // What nobody announced stays damage, however often the file is adopted.
+  rewrite(80, "X");
+  cache.adopt(kGoldenKey + ".kv");
+  CHECK(failure_of([&] { std::ignore = cache.load(name.key); }).code == Errc::damaged);
+
+  const UniqueFd fd(::open(path.c_str(), O_RDWR));
+  const PromptInfo info = read_prompt_info(fd.get(), name, path.native());
+  CHECK(failure_of([&] { verify_prompt_payload(fd.get(), info, path.native()); }).code == Errc::damaged);
+  drop_prompt_checksum(fd.get(), path.native());
+  drop_prompt_checksum(fd.get(), path.native());
+  CHECK_FALSE(verify_prompt_payload(fd.get(), info, path.native()));
+  cache.adopt(kGoldenKey + ".kv");
+  CHECK(verify_prompt_payload(fd.get(), info, path.native()));
+}
+
+TEST_CASE("rsync's files in flight are known for what they are") {
+  CHECK(is_prompt_temp_name("." + kGoldenKey + ".kv.aB3dE5"));
+  CHECK_FALSE(is_prompt_temp_name("." + kGoldenKey + ".kv"));
+  CHECK_FALSE(is_prompt_temp_name(kGoldenKey + ".kv.aB3dE5"));
+  CHECK_FALSE(is_prompt_temp_name(".x.kv.aB3dE5"));
+  CHECK_FALSE(is_prompt_temp_name("."));
+}
+
 TEST_CASE("a file that somebody else wrote makes room for itself") {
   const TempDir dir;
   DiskKvCache cache(dir.path(), kBudget, options_at());
