@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -31,6 +32,12 @@ struct AreaEntry {
   std::string name;
   std::uint64_t id = 0;
   mode_t type = 0;
+};
+
+/// Bytes of a file, the last one's number plus one at the end.
+struct FileRange {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
 };
 
 /// What a hard link is made of: a file of a directory that can be written, or a content.
@@ -84,6 +91,22 @@ class Area {
   /// Something was made.
   virtual void note_made(FileSystem& /*fs*/, const MirrorPlace& /*place*/) {}
 
+  /// True when all reading and writing is to come by before_read() and change(): nothing goes by passthrough then, and
+  /// writers do direct I/O.
+  [[nodiscard]] virtual bool sees_all() const noexcept { return false; }
+
+  /// A file is about to be cut to nothing. Throws: EPERM where that can't be.
+  virtual void before_truncation(const MirrorPlace& /*place*/) const {}
+
+  /// Bytes up to `end` of a real file are about to be given out. Throws: EIO for what is damaged.
+  virtual void before_read(FileSystem& /*fs*/, const MirrorPlace& /*place*/, int /*fd*/, std::uint64_t /*end*/) {}
+
+  /// Has `make` change a range of a real file.
+  virtual void change(FileSystem& /*fs*/, const MirrorPlace& /*place*/, int /*fd*/, const FileRange& /*range*/,
+                      const std::function<void()>& make) {
+    make();
+  }
+
   /// A writer of a file closed it; and the last one has gone.
   virtual void after_flush(FileSystem& /*fs*/, const MirrorPlace& /*place*/) {}
   virtual void after_close(FileSystem& /*fs*/, const MirrorPlace& /*place*/) {}
@@ -104,6 +127,12 @@ class Area {
 
   /// Puts right what a real file's attributes should say here.
   virtual void amend_attributes(FileSystem& /*fs*/, const MirrorPlace& /*place*/, struct stat& /*attributes*/) {}
+
+  /// An extended attribute; nothing when there is none of that name.
+  [[nodiscard]] virtual std::optional<std::string> attribute(FileSystem& /*fs*/, const MirrorPlace& /*place*/,
+                                                             std::string_view /*name*/) {
+    return std::nullopt;
+  }
 
   /// Attributes of what appears at a place; nothing when nothing does. `id` is the number of the inode.
   [[nodiscard]] virtual std::optional<struct stat> find_apparition(FileSystem& /*fs*/, const MirrorPlace& /*place*/,

@@ -5,7 +5,7 @@
 namespace pfcache::fuse {
 namespace {
 
-constexpr std::array<std::string_view, kMirrorAreas> kAreaPaths = {"staging/new", "staging/snap", "warm"};
+constexpr std::array<std::string_view, kMirrorAreas> kAreaPaths = {"staging/new", "staging/snap", "prompt", "warm"};
 
 bool is_root_id(std::uint64_t id) noexcept { return id < kFirstMirrorId; }
 

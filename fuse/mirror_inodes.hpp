@@ -30,9 +30,10 @@ namespace pfcache::fuse {
 enum class MirrorArea : std::uint8_t {
   fresh,     ///< STORE/staging/new at /new
   arriving,  ///< STORE/staging/snap at /snap, for snapshots that are not sealed
+  prompt,    ///< STORE/prompt at /prompt
   warm,      ///< STORE/warm at /warm
 };
-inline constexpr std::size_t kMirrorAreas = 3;
+inline constexpr std::size_t kMirrorAreas = 4;
 
 /// Those that are directories of the mount's root.
 struct RootArea {
@@ -40,8 +41,9 @@ struct RootArea {
   std::uint64_t id;
   MirrorArea area;
 };
-inline constexpr std::array<RootArea, 2> kRootAreas = {
-    {{"new", kNewId, MirrorArea::fresh}, {"warm", kWarmId, MirrorArea::warm}}};
+inline constexpr std::array<RootArea, 3> kRootAreas = {{{"new", kNewId, MirrorArea::fresh},
+                                                        {"prompt", kPromptId, MirrorArea::prompt},
+                                                        {"warm", kWarmId, MirrorArea::warm}}};
 
 /// Where an inode is: an area and the names from its root on.
 struct MirrorPlace {

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "pfcache/disk_kv_cache.hpp"
+
 namespace pfcache::fuse {
 
 /// Limits of what can be asked for.
@@ -26,6 +28,12 @@ enum class PassthroughUse : std::uint8_t { automatic, off, required };
 enum class VerifyWhen : std::uint8_t {
   once,   ///< before this process gives them out for the first time, and whenever a blob's file was touched since
   always  ///< at every open
+};
+
+/// What all prompts together may take, and which goes first.
+struct PromptLimits {
+  std::uint64_t budget_bytes = kDefaultPromptBudgetBytes;
+  EvictionPolicy policy = EvictionPolicy::value;
 };
 
 struct MountOptions {
@@ -47,6 +55,7 @@ struct MountOptions {
   std::optional<std::uint64_t> hot_size_bytes;  ///< of them; none: what suits the place and the machine
   PassthroughUse passthrough = PassthroughUse::automatic;
   VerifyWhen verify = VerifyWhen::once;
+  PromptLimits prompt_limits;
   unsigned threads = 0;                        ///< that answer the kernel; 0 = as many as suit the machine
   std::vector<std::string> kernel_flags;       ///< nosuid, noexec, … as given
   std::vector<std::string> security_contexts;  ///< context=…, … as given; only SELinux knows them

@@ -70,6 +70,16 @@ constexpr std::array kTable = {
                 [](MountOptions& options, const OptionSetting& given) {
                   options.verify = parse_verify(given.name, *given.value);
                 }},
+    MountOption{"prompt_budget", "N[KMGT]", ours, "of all files in prompt/ together (default: 8G)",
+                [](MountOptions& options, const OptionSetting& given) {
+                  options.prompt_limits.budget_bytes = parse_prompt_budget(given.name, *given.value);
+                }},
+    MountOption{"prompt_policy", "POLICY", ours,
+                "which goes first: value (default: what is worth\n"
+                "least) or lru (not used for longest)",
+                [](MountOptions& options, const OptionSetting& given) {
+                  options.prompt_limits.policy = parse_prompt_policy(given.name, *given.value);
+                }},
     MountOption{"threads", "N", ours, "that answer the kernel (default: 10, or one a CPU)",
                 [](MountOptions& options, const OptionSetting& given) {
                   options.threads = parse_threads(given.name, *given.value);

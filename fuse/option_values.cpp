@@ -60,6 +60,18 @@ VerifyWhen parse_verify(std::string_view option, std::string_view text) {
   refuse(option, text, "once or always");
 }
 
+std::uint64_t parse_prompt_budget(std::string_view option, std::string_view text) {
+  const std::uint64_t bytes = parse_byte_count(option, text);
+  if (bytes < kMinPromptBudgetBytes) refuse(option, text, "64M or more");
+  return bytes;
+}
+
+EvictionPolicy parse_prompt_policy(std::string_view option, std::string_view text) {
+  if (text == "value") return EvictionPolicy::value;
+  if (text == "lru") return EvictionPolicy::lru;
+  refuse(option, text, "value or lru");
+}
+
 HotPlace parse_hot_place(std::string_view option, std::string_view text) {
   if (text.empty()) refuse(option, text, "memory, none or a directory");
   return text == "memory" ? HotPlace::memory : text == "none" ? HotPlace::none : HotPlace::directory;

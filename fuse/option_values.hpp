@@ -28,6 +28,10 @@ namespace pfcache::fuse {
 [[nodiscard]] PassthroughUse parse_passthrough(std::string_view option, std::string_view text);
 [[nodiscard]] VerifyWhen parse_verify(std::string_view option, std::string_view text);
 
+/// At least kMinPromptBudgetBytes.
+[[nodiscard]] std::uint64_t parse_prompt_budget(std::string_view option, std::string_view text);
+[[nodiscard]] EvictionPolicy parse_prompt_policy(std::string_view option, std::string_view text);
+
 /// `memory`, `none` or a directory.
 [[nodiscard]] HotPlace parse_hot_place(std::string_view option, std::string_view text);
 

@@ -58,8 +58,8 @@ std::vector<AreaEntry> list_mirror(FileSystem& fs, fuse_ino_t ino) {
   std::vector<AreaEntry> entries;
   if (fs.writes.files.find(place)) entries = real_entries(fs.writes.files.open_directory(place));
   Area& area = area_of(fs, place);
-  std::erase_if(entries, [&](const AreaEntry& entry) { return !area.is_shown(place.child(entry.name)); });
   area.add_apparitions(fs, place, entries);
+  std::erase_if(entries, [&](const AreaEntry& entry) { return !area.is_shown(place.child(entry.name)); });
   std::sort(entries.begin(), entries.end(), [](const AreaEntry& a, const AreaEntry& b) { return a.name < b.name; });
   entries.insert(entries.begin(), {{".", ino, S_IFDIR}, {"..", kUnknownId, S_IFDIR}});
   return entries;

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "fuse/arriving_area.hpp"
 #include "fuse/staging_operations.hpp"
@@ -21,8 +23,9 @@ namespace {
 struct Handle {
   MirrorInodePtr inode;
   bool writes = false;
-  ApparitionPtr apparition;  // read only: there was no real file
-  ArrivalPtr arrival;        // that is written
+  ApparitionPtr apparition;            // read only: there was no real file
+  ArrivalPtr arrival;                  // that is written
+  std::optional<MirrorPlace> watched;  // where it was opened, if its area sees all that is done with it
 };
 
 Handle& handle_of(const fuse_file_info& file) {
@@ -35,19 +38,20 @@ bool wants_to_write(const fuse_file_info& file) {
 
 // One more open of the real file, which `open_real` opens when it is the first.
 template <typename OpenReal>
-int add_open(FileSystem& fs, MirrorInode& inode, bool writes, OpenReal&& open_real) {
+int add_open(FileSystem& fs, const Handle& handle, OpenReal&& open_real) {
+  MirrorInode& inode = *handle.inode;
   const std::scoped_lock lock(inode.open.mutex);
   MirrorInode::OpenState& state = inode.open;
   if (state.opens == 0) {
     state.fd = open_real();
     state.is_written = false;
-    state.backing_id =
-        fs.passthrough.is_on() && state.apparitions == 0 ? fs.passthrough.open_backing(state.fd.get()) : 0;
+    const bool passes_through = fs.passthrough.is_on() && state.apparitions == 0 && !handle.watched;
+    state.backing_id = passes_through ? fs.passthrough.open_backing(state.fd.get()) : 0;
   }
   ++state.opens;
   fs.metrics.add(MountValue::written_opens);
   if (state.backing_id > 0) fs.metrics.add(MountValue::passthrough_opens);
-  state.is_written |= writes;
+  state.is_written |= handle.writes;
   return state.backing_id;
 }
 
@@ -78,6 +82,7 @@ void note_writing(FileSystem& fs, Handle& handle, const MirrorPlace& place) {
 void set_up(fuse_file_info& file, std::unique_ptr<Handle>& handle) {
   file.fh = reinterpret_cast<std::uintptr_t>(handle.get());
   file.keep_cache = 0;
+  file.direct_io = handle->writes && handle->watched ? 1 : 0;
   file.noflush = handle->writes ? 0 : 1;
 }
 
@@ -115,7 +120,7 @@ bool open_apparition(FileSystem& fs, fuse_req_t req, fuse_file_info* file, std::
 }
 
 void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
-  auto handle = std::make_unique<Handle>(Handle{mirror_of(fs, ino), wants_to_write(*file), nullptr, nullptr});
+  auto handle = std::make_unique<Handle>(Handle{mirror_of(fs, ino), wants_to_write(*file), nullptr, nullptr, {}});
   if (handle->inode->type != S_IFREG) throw Error::from_errno(EISDIR, "open");
   if (handle->writes) fs.writes.require_writable();
   const auto place = fs.writes.inodes.place_of(handle->inode);
@@ -124,7 +129,9 @@ void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info*
     if (apparition && open_apparition(fs, req, file, handle, std::move(apparition))) return;
   }
   const bool truncates = (file->flags & O_TRUNC) != 0;
-  const int backing_id = add_open(fs, *handle->inode, handle->writes, [&] {
+  if (truncates && place) area_of(fs, *place).before_truncation(*place);
+  if (place && area_of(fs, *place).sees_all()) handle->watched = place;
+  const int backing_id = add_open(fs, *handle, [&] {
     if (!place) throw Error::from_errno(ENOENT, "open");
     if (handle->writes && !fs.writes.files.find(*place)) area_of(fs, *place).materialize(fs, *place, !truncates);
     return fs.writes.files.open_file(*place, fs.writes.is_writable ? O_RDWR : O_RDONLY);
@@ -170,8 +177,9 @@ void on_create(fuse_req_t req, fuse_ino_t parent_ino, const char* name, mode_t /
     constexpr int kKept = O_EXCL | O_TRUNC;
     UniqueFd made = fs.writes.files.open_file(place, O_RDWR | O_CREAT | (file->flags & kKept));
     auto handle =
-        std::make_unique<Handle>(Handle{fs.writes.inodes.child(parent, name, S_IFREG), true, nullptr, nullptr});
-    const int backing_id = add_open(fs, *handle->inode, true, [&] { return std::move(made); });
+        std::make_unique<Handle>(Handle{fs.writes.inodes.child(parent, name, S_IFREG), true, nullptr, nullptr, {}});
+    if (area_of(fs, place).sees_all()) handle->watched = place;
+    const int backing_id = add_open(fs, *handle, [&] { return std::move(made); });
     area_of(fs, place).note_made(fs, place);
     note_copier(fs, req, place, file->flags);
     fuse_entry_param entry{};
@@ -215,9 +223,23 @@ void on_read(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, fus
   answer(req, [&](FileSystem& fs) {
     const Handle& handle = handle_of(*file);
     if (handle.apparition) return read_apparition(fs, req, *handle.apparition, size, offset);
-    fuse_bufvec bytes = bytes_of_file(fd_of(handle), size, offset);
+    const int fd = fd_of(handle);
+    if (handle.watched) {
+      const std::uint64_t end = static_cast<std::uint64_t>(offset) + size;
+      const MirrorPlace place = fs.writes.inodes.place_of(handle.inode).value_or(*handle.watched);
+      area_of(fs, place).before_read(fs, place, fd, end);
+    }
+    fuse_bufvec bytes = bytes_of_file(fd, size, offset);
     fuse_reply_data(req, &bytes, FUSE_BUF_SPLICE_MOVE);
   });
+}
+
+void change_file(FileSystem& fs, const Handle& handle, off_t offset, std::uint64_t size_bytes,
+                 const std::function<void()>& make) {
+  const auto place = handle.watched ? fs.writes.inodes.place_of(handle.inode) : std::nullopt;
+  if (!place) return make();
+  const auto begin = static_cast<std::uint64_t>(offset);
+  area_of(fs, *place).change(fs, *place, fd_of(handle), {begin, begin + size_bytes}, make);
 }
 
 void on_write_buf(fuse_req_t req, fuse_ino_t ino, fuse_bufvec* from, off_t offset, fuse_file_info* file) noexcept {
@@ -226,9 +248,14 @@ void on_write_buf(fuse_req_t req, fuse_ino_t ino, fuse_bufvec* from, off_t offse
     return;
   }
   answer(req, [&](FileSystem& fs) {
-    fuse_bufvec to = bytes_of_file(fd_of(handle_of(*file)), fuse_buf_size(from), offset);
-    const ssize_t written = fuse_buf_copy(&to, from, static_cast<fuse_buf_copy_flags>(0));
-    if (written < 0) throw Error::from_errno(static_cast<int>(-written), "write");
+    const Handle& handle = handle_of(*file);
+    const std::size_t size = fuse_buf_size(from);
+    fuse_bufvec to = bytes_of_file(fd_of(handle), size, offset);
+    ssize_t written = 0;
+    change_file(fs, handle, offset, size, [&] {
+      written = fuse_buf_copy(&to, from, static_cast<fuse_buf_copy_flags>(0));
+      if (written < 0) throw Error::from_errno(static_cast<int>(-written), "write");
+    });
     fs.metrics.add(MountValue::written_bytes, static_cast<std::uint64_t>(written));
     fuse_reply_write(req, static_cast<std::size_t>(written));
   });
@@ -264,7 +291,10 @@ void on_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
   answer(req, [&](FileSystem& fs) {
     fs.writes.require_writable();
     if (!is_mirror_id(ino)) throw Error::from_errno(EPERM, "fallocate");
-    if (::fallocate(fd_of(handle_of(*file)), mode, offset, length) != 0) throw Error::from_last_errno("fallocate");
+    const Handle& handle = handle_of(*file);
+    change_file(fs, handle, offset, static_cast<std::uint64_t>(length), [&] {
+      if (::fallocate(fd_of(handle), mode, offset, length) != 0) throw Error::from_last_errno("fallocate");
+    });
     fuse_reply_err(req, 0);
   });
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 #include "fuse/arriving_area.hpp"
 #include "pfcache/error.hpp"
@@ -124,18 +125,27 @@ void on_getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
   });
 }
 
+void cut_file(FileSystem& fs, const std::optional<MirrorPlace>& place, int fd, off_t size_bytes) {
+  const auto cut = [&] {
+    if (::ftruncate(fd, size_bytes) != 0) throw Error::from_last_errno("ftruncate");
+  };
+  if (!place) return cut();
+  constexpr std::uint64_t kEnd = std::numeric_limits<std::uint64_t>::max();
+  area_of(fs, *place).change(fs, *place, fd, {static_cast<std::uint64_t>(size_bytes), kEnd}, cut);
+}
+
 // Length counts; who owns a file and when it was changed belongs to the mount.
 void truncate_mirror(FileSystem& fs, const MirrorInodePtr& inode, off_t size_bytes) {
   const std::scoped_lock lock(inode->open.mutex);
+  const auto place = fs.writes.inodes.place_of(inode);
   if (inode->open.fd) {
     inode->open.is_written = true;
-    if (::ftruncate(inode->open.fd.get(), size_bytes) != 0) throw Error::from_last_errno("ftruncate");
-    return;
+    return cut_file(fs, place, inode->open.fd.get(), size_bytes);
   }
-  const MirrorPlace place = place_of(fs, inode);
-  if (!fs.writes.files.find(place)) area_of(fs, place).materialize(fs, place, size_bytes > 0);
-  const UniqueFd fd = fs.writes.files.open_file(place, O_RDWR);
-  if (::ftruncate(fd.get(), size_bytes) != 0) throw Error::from_last_errno("ftruncate");
+  if (!place) throw Error::from_errno(ENOENT, "truncate");
+  if (size_bytes == 0) area_of(fs, *place).before_truncation(*place);
+  if (!fs.writes.files.find(*place)) area_of(fs, *place).materialize(fs, *place, size_bytes > 0);
+  cut_file(fs, place, fs.writes.files.open_file(*place, O_RDWR).get(), size_bytes);
 }
 
 void on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat* wanted, int to_set, fuse_file_info* file) noexcept {
@@ -184,16 +194,20 @@ std::optional<std::string> error_of(FileSystem& fs, fuse_ino_t ino) {
   std::string text;
   if (place->area == MirrorArea::fresh) {
     if (const auto staged = fs.writes.staging.find_new(place->names[0])) text = staged->error();
-  } else if (const ArrivalPtr arrival = fs.writes.arrivals.find_known(arriving_place(*place).digest)) {
-    text = arrival->snapshot().error();
+  } else if (place->area == MirrorArea::arriving) {
+    const ArrivalPtr arrival = fs.writes.arrivals.find_known(arriving_place(*place).digest);
+    if (arrival) text = arrival->snapshot().error();
   }
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
 void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char* name, std::size_t size) noexcept {
   if (!is_mirror_id(ino)) return sealed_operations().getxattr(req, ino, name, size);
-  answer(req,
-         [&](FileSystem& fs) { reply_xattr(req, name == kErrorAttribute ? error_of(fs, ino) : std::nullopt, size); });
+  answer(req, [&](FileSystem& fs) {
+    if (name == kErrorAttribute) return reply_xattr(req, error_of(fs, ino), size);
+    const auto place = fs.writes.inodes.place_of(mirror_of(fs, ino));
+    reply_xattr(req, place ? area_of(fs, *place).attribute(fs, *place, name) : std::nullopt, size);
+  });
 }
 
 void on_listxattr(fuse_req_t req, fuse_ino_t ino, std::size_t size) noexcept {

@@ -13,6 +13,7 @@
 #include "fuse/mirror_files.hpp"
 #include "fuse/mirror_inodes.hpp"
 #include "fuse/node.hpp"
+#include "fuse/prompt_area.hpp"
 #include "pfcache/staging.hpp"
 #include "pfcache/store.hpp"
 
@@ -22,7 +23,7 @@ namespace pfcache::fuse {
 class StagingSide {
  public:
   /// REQUIRES: `store` outlives this object.
-  StagingSide(Store& a_store, bool writable);
+  StagingSide(Store& a_store, bool writable, const PromptLimits& prompt_limits);
   ~StagingSide();
   StagingSide(const StagingSide&) = delete;
   StagingSide& operator=(const StagingSide&) = delete;

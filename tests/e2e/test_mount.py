@@ -39,7 +39,7 @@ def test_tree_is_what_the_design_says(g2, mount):
     g2.run("name", G2, "prod")
     root = mount(g2).path
     numbers = [f"{i:04}" for i in range(8)]
-    assert sorted(os.listdir(root)) == [".pfcache", "new", "snap", "warm"]
+    assert sorted(os.listdir(root)) == [".pfcache", "new", "prompt", "snap", "warm"]
     assert sorted(os.listdir(root / "snap")) == [G2, "prod"]
     snapshot = root / "snap" / G2
     assert sorted(os.listdir(snapshot)) == ["k", "manifest.json", "pages", "seqs", "v"]
