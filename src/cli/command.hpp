@@ -33,6 +33,7 @@ class ArgumentTable {
   explicit ArgumentTable(CLI::App& app) : app_(&app) {}
 
   void positional(const std::string& name, const std::string& help, TakeText take);
+  void optional_positional(const std::string& name, const std::string& help, TakeText take);
   /// Any number of them, none included.
   void positionals(const std::string& name, const std::string& help, TakeText take);
   /// `--flag VALUE`
@@ -91,6 +92,7 @@ Command remove_command();
 Command fetch_command();
 Command verify_command();
 Command stats_command();
+Command top_command();
 Command repack_command();
 Command gc_command();
 Command config_command();

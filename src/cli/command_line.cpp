@@ -32,10 +32,10 @@ Example:
   pfcache capture session.bin --name chat && pfcache restore chat again.bin)";
 
 std::vector<Command> all_commands() {
-  return {init_command(),   capture_command(), restore_command(), list_command(),    show_command(),
-          diff_command(),   name_command(),    unname_command(),  pin_command(),     unpin_command(),
-          remove_command(), fetch_command(),   verify_command(),  gc_command(),      repack_command(),
-          stats_command(),  config_command(),  doctor_command(),  complete_command()};
+  return {init_command(),   capture_command(), restore_command(), list_command(),   show_command(),
+          diff_command(),   name_command(),    unname_command(),  pin_command(),    unpin_command(),
+          remove_command(), fetch_command(),   verify_command(),  gc_command(),     repack_command(),
+          stats_command(),  top_command(),     config_command(),  doctor_command(), complete_command()};
 }
 
 std::vector<CommandGroup> all_groups() { return {prompt_group(), warm_group()}; }
@@ -208,6 +208,10 @@ CLI::Option* ArgumentTable::add(const std::string& name, const std::string& help
 
 void ArgumentTable::positional(const std::string& name, const std::string& help, TakeText take) {
   add(name, help, std::move(take))->required()->option_text(" ");
+}
+
+void ArgumentTable::optional_positional(const std::string& name, const std::string& help, TakeText take) {
+  add(name, help, std::move(take))->option_text(" ");
 }
 
 void ArgumentTable::positionals(const std::string& name, const std::string& help, TakeText take) {

@@ -37,9 +37,11 @@ ProgressStyle Session::progress_style() const {
   if (global_.quiet) return ProgressStyle::none;
   if (global_.json) return ProgressStyle::records;
   if (!environment_->err_is_terminal || variable("TERM") == "dumb") return ProgressStyle::none;
-  // https://no-color.org: any value but an empty one.
-  return variable("NO_COLOR").empty() ? ProgressStyle::colored_line : ProgressStyle::line;
+  return has_color() ? ProgressStyle::colored_line : ProgressStyle::line;
 }
+
+// https://no-color.org: any value of the variable but an empty one.
+bool Session::has_color() const { return variable("NO_COLOR").empty(); }
 
 std::optional<std::size_t> Session::err_columns() const {
   constexpr std::size_t kUsualColumns = 80;

@@ -53,6 +53,10 @@ class Session {
 
   [[nodiscard]] bool json() const noexcept { return global_.json; }
   [[nodiscard]] bool out_is_terminal() const noexcept { return environment_->out_is_terminal; }
+  /// True when standard output is a terminal on which the cursor can be moved.
+  [[nodiscard]] bool can_draw() const { return environment_->out_is_terminal && variable("TERM") != "dumb"; }
+  /// False when the user wants none; whether there is a terminal is for the caller to ask.
+  [[nodiscard]] bool has_color() const;
   [[nodiscard]] const std::stop_token& stop() const noexcept { return environment_->stop; }
 
   /// Calls `work(on_progress)` and shows on standard error how far `command` is, until that returns: on a terminal as a
