@@ -145,5 +145,6 @@ def test_a_mount_that_is_dead_is_told(store, captured, serve):  # noqa: F811
     os.kill(served.daemon(), 9)
     served.process.wait(60)
     result = store.run("fetch", digest, check=False)
+    subprocess.run(["umount", str(served.path)], check=True, timeout=60)
     assert result.returncode == 1
     assert str(served.path) in result.stderr

@@ -72,7 +72,7 @@ def test_the_log_says_what_is_used_and_why(passing, serve, tmp_path):
 
 def test_required_passthrough_that_can_not_be_fails(store, captured, serve):
     refused = serve("passthrough=require,hot=none")
-    assert refused.process.wait(20) == 1
+    assert refused.process.wait(20) == 32
     assert "passthrough=require: hot=none" in refused.log()
     assert not os.path.ismount(refused.path)
 
@@ -104,7 +104,7 @@ def test_required_passthrough_that_the_kernel_refuses_fails(captured, serve, str
     refused = serve("passthrough=require", wrapper=REFUSE)
     if "doesn't offer" in refused.log():
         pytest.skip("THE KERNEL HAS NO PASSTHROUGH")
-    assert refused.process.wait(20) == 1
+    assert refused.process.wait(20) == 32
     assert "CAP_SYS_ADMIN" in refused.log()
     assert not os.path.ismount(refused.path)
 
