@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what is needed, builds, and runs every test. The last line is "N passed, N failed, N skipped".
+# Installs what is needed, builds, and runs every test. At the end what failed is named again; the last line is
+# "N passed, N failed, N skipped".
 #
 #   tests/run.sh            all tests, in build/
 #   tests/run.sh unit       without the end-to-end tests
@@ -21,19 +22,26 @@ ninja -C "$build" || exit 1
 
 passed=0 failed=0 skipped=0
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+failures=$(mktemp)
+trap 'rm -f "$log" "$failures"' EXIT
 
 # Adds the counts of a doctest program ("test cases: 12 | 11 passed | 1 failed | 0 skipped").
 count_doctest() {
+  program_name=$1
+  # Doctest names a case above the first of its errors.
+  awk -v program="$program_name" '/^TEST CASE:/ { name = substr($0, 14); told = 0 }
+    / (ERROR|FATAL ERROR): / && !told { print "FAILED " program ": " name; told = 1 }' "$log" >>"$failures"
+  grep -E 'runtime error:|(ERROR|WARNING): [A-Z][A-Za-z]*Sanitizer' "$log" | sed "s/^/FAILED $program_name: /" >>"$failures"
   line=$(sed -n 's/^\[doctest\] test cases: *//p' "$log")
-  if [ -z "$line" ]; then  # it crashed before it could count
-    failed=$((failed + 1))
-    return
-  fi
-  set -- $(echo "$line" | tr -c '0-9\n' ' ')
+  # 0 cases, failed: it crashed before it could count
+  # shellcheck disable=SC2046  # a list of numbers
+  set -- $(echo "${line:-0 0 0 0}" | tr -c '0-9\n' ' ')
   passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
   # A program that counts no failure and still ends badly has failed, under a sanitizer for example.
-  [ "$3" -ne 0 ] || [ "$status" -eq 0 ] || failed=$((failed + 1))
+  if [ "$3" -eq 0 ] && { [ "$status" -ne 0 ] || [ -z "$line" ]; }; then
+    failed=$((failed + 1))
+    echo "FAILED $program_name: it ended with status $status" >>"$failures"
+  fi
 }
 
 for program in "$build"/tests/*/*_test; do
@@ -41,7 +49,7 @@ for program in "$build"/tests/*/*_test; do
   "$program" --no-colors >"$log" 2>&1
   status=$?
   cat "$log"
-  count_doctest
+  count_doctest "$(basename "$program")"
 done
 
 for target in "$build"/tests/fuzz/fuzz_*; do
@@ -52,17 +60,24 @@ for target in "$build"/tests/fuzz/fuzz_*; do
     passed=$((passed + 1))
   else
     failed=$((failed + 1))
+    echo "FAILED $name" >>"$failures"
   fi
 done
 
 echo "== layering"
-if python3 tests/layering_test.py; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+if python3 tests/layering_test.py; then
+  passed=$((passed + 1))
+else
+  failed=$((failed + 1))
+  echo "FAILED layering" >>"$failures"
+fi
 
 if [ "$what" = all ]; then
   echo "== end to end"
-  PFCACHE_BUILD="$build" /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider tests/e2e >"$log" 2>&1
+  PFCACHE_BUILD="$build" /usr/bin/python3 -m pytest -q -rsfE -p no:cacheprovider tests/e2e >"$log" 2>&1
   status=$?
   cat "$log"
+  grep -E '^(FAILED|ERROR) ' "$log" >>"$failures"
   # "3 failed, 40 passed, 1 skipped, 1 error in 12.3s", which warnings of pytest itself may follow
   summary=$(grep -E '^[0-9]+ [a-z]+.* in [0-9.]+s' "$log" | tail -n 1)
   count() { echo "$summary" | sed -n 's/.*\b\([0-9]\+\) '"$1"'.*/\1/p'; }
@@ -71,9 +86,14 @@ if [ "$what" = all ]; then
   failed=$((failed + ${e2e_failed:-0} + ${e2e_errors:-0}))
   # Nothing counted is no success either.
   if [ "$status" -ne 0 ] || [ -z "$summary" ]; then
-    [ "$((${e2e_failed:-0} + ${e2e_errors:-0}))" -gt 0 ] || failed=$((failed + 1))
+    if [ "$((${e2e_failed:-0} + ${e2e_errors:-0}))" -eq 0 ]; then
+      failed=$((failed + 1))
+      echo "FAILED end to end: pytest ended with status $status" >>"$failures"
+    fi
   fi
 fi
+
+sort -u "$failures"
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -16,10 +16,10 @@ constexpr std::size_t kMaxBarColumns = 24;
 constexpr std::size_t kAroundBar = 3;  // a blank and brackets
 
 std::string clock_text(double seconds) {
-  const auto whole = static_cast<std::uint64_t>(seconds + 0.5);
-  if (whole < 60) return fmt::format("{} s", whole);
-  if (whole < 3600) return fmt::format("{}:{:02} min", whole / 60, whole % 60);
-  return fmt::format("{}:{:02} h", whole / 3600, whole / 60 % 60);
+  const std::uint64_t all = nearest_whole(seconds);
+  if (all < 60) return fmt::format("{} s", all);
+  if (all < 3600) return fmt::format("{}:{:02} min", all / 60, all % 60);
+  return fmt::format("{}:{:02} h", all / 3600, all / 60 % 60);
 }
 
 bool counts_bytes(const ProgressState& state) { return state.noun == "byte"; }
@@ -54,7 +54,7 @@ std::vector<std::string> endings(const ProgressState& state) {
   if (!state.total && state.done == 0) return {""};
   const std::string amount = "  " + amount_text(state);
   const std::string rate =
-      counts_bytes(state) ? fmt::format("  {}/s", human_bytes(static_cast<std::uint64_t>(rate_of(state)))) : "";
+      counts_bytes(state) ? fmt::format("  {}/s", human_bytes(nearest_whole(rate_of(state)))) : "";
   const auto seconds = seconds_left(state);
   const std::string left = seconds ? fmt::format("  {} left", clock_text(*seconds)) : "";
   return {amount + rate + left, amount + left, left, ""};
@@ -90,15 +90,14 @@ LineText progress_line(const ProgressState& state, std::size_t columns, bool has
 
 std::string progress_record(const ProgressState& state) {
   const bool bytes = counts_bytes(state);
-  const auto whole = [](double number) { return static_cast<std::uint64_t>(number + 0.5); };
   const auto left = seconds_left(state);
   JsonWriter json;
   json.begin_object().key("progress").begin_object();
   json.field("command", state.command).field("phase", state.phase);
   if (!bytes) json.field("unit", state.noun);
   json.field(bytes ? "done_bytes" : "done", state.done).field(bytes ? "total_bytes" : "total", state.total);
-  json.field(bytes ? "bytes_per_second" : "per_second", whole(rate_of(state)));
-  json.field("eta_seconds", left ? std::optional(whole(*left)) : std::nullopt);
+  json.field(bytes ? "bytes_per_second" : "per_second", nearest_whole(rate_of(state)));
+  json.field("eta_seconds", left ? std::optional(nearest_whole(*left)) : std::nullopt);
   return json.end_object().end_object().take();
 }
 

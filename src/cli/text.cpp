@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <ctime>
+#include <limits>
 
 namespace pfcache::cli {
 namespace {
@@ -41,6 +43,12 @@ std::string human_bytes(std::uint64_t bytes) {
     ++unit;
   }
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::uint64_t nearest_whole(double value) {
+  constexpr double kBeyond = 0x1p64;
+  if (!(value > 0)) return 0;
+  return value < kBeyond ? static_cast<std::uint64_t>(std::round(value)) : std::numeric_limits<std::uint64_t>::max();
 }
 
 std::string counted(std::uint64_t count, std::string_view noun) {

@@ -11,6 +11,9 @@ namespace pfcache::cli {
 /// `512 B`, `1.5 KiB`, `2.0 GiB`
 [[nodiscard]] std::string human_bytes(std::uint64_t bytes);
 
+/// The whole number nearest to `value`; the nearest there is for what has none (negative, too large, not a number: 0).
+[[nodiscard]] std::uint64_t nearest_whole(double value);
+
 /// `3 pages`, `1 page`
 [[nodiscard]] std::string counted(std::uint64_t count, std::string_view noun);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 
 #include "cli/text.hpp"
@@ -27,9 +28,7 @@ std::string cut(std::string line) {
 
 std::string number(double value) { return value < 1000 ? fmt::format("{:.1f}", value) : fmt::format("{:.0f}", value); }
 
-std::string byte_rate(double bytes_per_second) {
-  return human_bytes(static_cast<std::uint64_t>(bytes_per_second)) + "/s";
-}
+std::string byte_rate(double bytes_per_second) { return human_bytes(nearest_whole(bytes_per_second)) + "/s"; }
 
 std::string percent(std::optional<double> share) { return share ? fmt::format("{:.1f} %", 100 * *share) : "-"; }
 
@@ -39,8 +38,8 @@ std::string latency_text(double seconds) {
 }
 
 std::string clock_text(double seconds) {
-  const auto whole = static_cast<std::uint64_t>(std::max(seconds, 0.0));
-  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  const std::uint64_t all = nearest_whole(std::floor(seconds));
+  return fmt::format("{}:{:02}:{:02}", all / 3600, all / 60 % 60, all % 60);
 }
 
 std::optional<double> fill(const MountMetrics& metrics) {

@@ -17,6 +17,15 @@ TEST_CASE("sizes have one decimal and a binary unit") {
   CHECK(human_bytes(std::numeric_limits<std::uint64_t>::max()) == "16.0 EiB");
 }
 
+TEST_CASE("a number without a nearest whole one becomes what is closest to it") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  CHECK(nearest_whole(2.4) == 2);
+  CHECK(nearest_whole(2.5) == 3);
+  for (const double beyond : {0x1p64, 1.84467e+22, kInfinity}) CHECK(nearest_whole(beyond) == kMost);
+  for (const double none : {-1.0, -kInfinity, std::numeric_limits<double>::quiet_NaN()}) CHECK(nearest_whole(none) == 0);
+}
+
 TEST_CASE("times are UTC in ISO form, and unknown ones a dash") {
   CHECK(utc_time(1700000000) == "2023-11-14T22:13:20Z");
   CHECK(utc_time(0) == "-");
