@@ -23,6 +23,9 @@ mount --bind /dev/fuse "$root/dev/fuse"
 exec chroot "$root" "$@"
 """
 
+# Of which each run of apt and dpkg leaves some.
+NOTES = ("/var/cache/", "/var/log/", "/var/lib/apt/", "/var/lib/dpkg/")
+
 
 def codename():
     release = dict(line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines() if "=" in line)
@@ -80,6 +83,13 @@ class Chroot:
         if check:
             assert ran.returncode == 0, ran.stdout
         return ran
+
+    def paths(self):
+        """All that is in it, but for what apt and dpkg note down of their own."""
+        found = set()
+        for directory, below, files in os.walk(self.root):
+            found |= {os.path.join(directory, name).removeprefix(str(self.root)) for name in [*below, *files]}
+        return {path for path in found if not path.startswith(NOTES)}
 
     def exists(self, path):
         return os.path.lexists(self.root / path.lstrip("/"))

@@ -78,6 +78,9 @@ def system(packages, tmp_path_factory):
     for package in packages.glob("*.deb"):
         shutil.copy(package, made.root / "packages")
     made.run("apt-get", "-qq", "update")
+    # What the demo takes besides, and so is there before and after.
+    made.run("apt-get", "-qq", "-y", "--no-install-recommends", "install", "python3", "zstd")
+    made.before = made.paths()
     made.run("sh", "-c", "apt-get -qq -y --no-install-recommends install /packages/*.deb")
     return made
 
@@ -89,20 +92,50 @@ def files_of(system):
 
 
 def test_the_demo_runs_from_them(system):
-    system.run("apt-get", "-qq", "-y", "--no-install-recommends", "install", "python3", "zstd")
     ran = system.run("/usr/share/doc/pfcache/examples/demo.sh")
     assert ran.stdout.splitlines()[-1] == "demo: all good"
+
+
+# By mount(8), which knows the type and looks for its helper by itself.
+MOUNT_AND_COMPARE = """
+set -e
+pfcache --store /srv/kv init
+digest=$(pfcache --store /srv/kv capture synthetic:8:1 --name chat)
+pfcache --store /srv/kv restore chat /srv/plain
+mkdir /mnt/kv
+mount -t "$1" /srv/kv /mnt/kv
+findmnt -n -o FSTYPE,SOURCE /mnt/kv
+ls /mnt/kv/snap
+cmp /mnt/kv/snap/chat/manifest.json /srv/plain/manifest.json
+diff -r /mnt/kv/snap/chat/pages /srv/plain/pages
+umount /mnt/kv
+findmnt /mnt/kv && exit 1
+ls -A /mnt/kv
+echo "$digest unmounted"
+rm -r /srv/kv /srv/plain /mnt/kv
+"""
+
+
+@pytest.mark.parametrize("kind", ["pfcache", "fuse.pfcache"])
+def test_mount_finds_them(system, kind):
+    said = system.run("sh", "-c", MOUNT_AND_COMPARE, "sh", kind).stdout.splitlines()
+    digest = said[-1].split()[0]
+    assert re.fullmatch("[0-9a-f]{64}", digest)
+    assert [line.split() for line in said[-4:]] == [["fuse.pfcache", "/srv/kv"], [digest], ["chat"], [digest, "unmounted"]]
 
 
 def test_a_purge_leaves_a_store_and_nothing_else(system):
     system.run("pfcache", "init")
     owned = files_of(system)
     assert len(owned) > len(HEADERS) and all(system.exists(path) for path in owned)
-    system.run("apt-get", "-qq", "-y", "purge", *NAMES)
+    system.run("apt-get", "-qq", "-y", "--autoremove", "purge", *NAMES)
     assert not [path for path in owned if system.exists(path)]
     assert system.run("dpkg-query", "-W", *NAMES, check=False).returncode == 1
+    assert system.exists("/var/lib/pfcache/config.toml")
     left = system.run("find", "/", "-xdev", "-name", "*pfcache*", "-not", "-path", "/packages/*").stdout.split()
-    assert left == ["/var/lib/pfcache"] and system.exists("/var/lib/pfcache/config.toml")
+    assert left == ["/var/lib/pfcache"]
+    left = {path for path in system.paths() - system.before if not path.startswith("/var/lib/pfcache/")}
+    assert left == {"/var/lib/pfcache"}
 
 
 def test_the_spec_of_the_rpm_is_accepted():
