@@ -49,16 +49,13 @@ void touch_prompt(FileOps& ops, int fd, std::uint64_t now_unix_secs) noexcept {
   while (::flock(fd, LOCK_EX) != 0) {
     if (errno != EINTR) return;
   }
-  std::array<std::byte, 4> hits{};
-  std::array<std::byte, 8> now{};
-  if (::pread(fd, hits.data(), hits.size(), kHitCountOffset) == ssize_t{hits.size()}) {
-    const auto count = load_le<std::uint32_t>(hits);
-    if (count < std::numeric_limits<std::uint32_t>::max()) store_le(count + 1, std::span<std::byte>(hits));
-    store_le(now_unix_secs, std::span<std::byte>(now));
-    // Four and eight bytes within one block: neither is ever half written.
-    if (ops.pwrite(fd, hits.data(), hits.size(), kHitCountOffset) > 0) {
-      std::ignore = ops.pwrite(fd, now.data(), now.size(), kLastUsedOffset);
-    }
+  std::array<std::byte, kUseEnd - kHitCountOffset> use{};
+  if (::pread(fd, use.data(), use.size(), kHitCountOffset) == ssize_t{use.size()}) {
+    const auto count = load_le<std::uint32_t>(use);
+    if (count < std::numeric_limits<std::uint32_t>::max()) store_le(count + 1, std::span<std::byte>(use));
+    store_le(now_unix_secs, std::span<std::byte>(use).subspan(kLastUsedOffset - kHitCountOffset));
+    // One write within one block: no crash comes between the count and the time.
+    std::ignore = ops.pwrite(fd, use.data(), use.size(), kHitCountOffset);
   }
   std::ignore = ::flock(fd, LOCK_UN);
 }

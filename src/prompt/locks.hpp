@@ -23,9 +23,10 @@ void lock_temp_file(int fd) noexcept;
 /// True when nobody holds the open file.
 [[nodiscard]] bool is_unlocked(int fd) noexcept;
 
-/// Counts a hit in an open file and notes the time: in these two fields of its header, and through the descriptor, so
-/// that they can't land in a newer file of the name. Nothing happens to a file that may not be written.
-/// Not synced: a count that a crash takes back is no loss.
+/// Counts a hit in an open file and notes the time: both or neither, whatever crashes, and through the descriptor, so
+/// that they can't land in a newer file of the name. What stands between the two fields, context size to creation time,
+/// is put back as it was read: it says what was saved, and nobody changes it afterwards. Nothing happens to a file that
+/// may not be written. Not synced: a count that a crash takes back is no loss.
 void touch_prompt(FileOps& ops, int fd, std::uint64_t now_unix_secs) noexcept;
 
 }  // namespace pfcache

@@ -13,6 +13,7 @@ namespace pfcache {
 // What is rewritten in place when an entry is used.
 inline constexpr std::uint64_t kHitCountOffset = 12;
 inline constexpr std::uint64_t kLastUsedOffset = 32;
+inline constexpr std::uint64_t kUseEnd = kLastUsedOffset + 8;
 
 using PromptHeaderBytes = std::array<std::byte, kPromptHeaderBytes>;
 

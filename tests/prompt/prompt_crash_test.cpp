@@ -76,18 +76,30 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a hit that a crash tears leaves an entry that loads") {
-  RecordedCache recorded(false);
-  const auto key = save(recorded.cache, "text", "payload").info.name.key;
-  const std::size_t before = recorded.ops.call_count();
-  REQUIRE(recorded.cache.load(key));
-  REQUIRE(recorded.ops.call_count() > before);
-  const fs::path left = recorded.dir.path() / "left";
-  for (std::size_t calls = before; calls <= recorded.ops.call_count(); ++calls) {
-    for (const Crash crash : {Crash::drop_unsynced, Crash::keep_all}) {
-      recorded.ops.materialise(calls, crash, 0, left);
-      REQUIRE(payload_in(left) == "payload");
+TEST_CASE("after a crash at any call of a load the hit and its time are both noted, or neither") {
+  constexpr std::uint64_t kEarlier = kNow - 5000;
+  for (const bool dedup : {false, true}) {
+    CAPTURE(dedup);
+    RecordedCache recorded(dedup);
+    const auto key =
+        save(recorded.cache, "text", "payload", {.hit_count = 7, .last_used_unix_secs = kEarlier}).info.name.key;
+    const std::size_t before = recorded.ops.call_count();
+    REQUIRE(recorded.cache.load(key));
+    const fs::path left = recorded.dir.path() / "left";
+    std::uint32_t hits = 0;
+    for (std::size_t calls = before; calls <= recorded.ops.call_count(); ++calls) {
+      CAPTURE(calls);
+      for (const Crash crash : {Crash::drop_unsynced, Crash::keep_all}) {
+        recorded.ops.materialise(calls, crash, 0, left);
+        const auto found = DiskKvCache(left / "prompt", kBudget, options_at()).find(key);
+        REQUIRE(found);
+        hits = found->header.hit_count;
+        CHECK((hits == 7 || hits == 8));
+        CHECK(found->header.last_used_unix_secs == (hits == 7 ? kEarlier : kNow));
+        CHECK(payload_in(left) == "payload");
+      }
     }
+    CHECK(hits == 8);
   }
 }
 
