@@ -24,7 +24,7 @@ def build_option(name):
 
 
 # What a sanitizer was built into is not packaged.
-collect_ignore = [] if build_option("b_sanitize") == "none" else ["test_packages.py"]
+collect_ignore = [] if build_option("b_sanitize") == "none" else ["test_booted.py", "test_packages.py"]
 
 # Whoever runs the tests in the background may have had these ignored, which programs inherit and ours respect.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -99,6 +99,18 @@ def mount(tmp_path):
     yield make
     for mounted in mounts:
         mounted.unmount()
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory):
+    """A directory with the Debian packages of this build, made of its objects."""
+    if not shutil.which("dh"):
+        pytest.skip("needs packaging/install-deps.sh package")
+    directory = tmp_path_factory.mktemp("packages")
+    command = [str(REPO / "packaging" / "build-deb"), "--reuse", str(BUILD), str(directory)]
+    made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+    assert made.returncode == 0, made.stdout[-5000:]
+    return directory
 
 
 @pytest.fixture

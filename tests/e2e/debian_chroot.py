@@ -1,7 +1,8 @@
 """A clean Debian in a directory: what debootstrap makes of the mirror that apt is configured with.
 
-It is kept as an archive in ~/.cache/pfcache-tests, outside of the sources, since making it takes a minute. Each command
-in it runs with mounts and processes of its own, which are gone with it, however it ends.
+It has systemd in it, which runs only when somebody boots it (booted.py). It is kept as an archive in
+~/.cache/pfcache-tests, outside of the sources, since making it takes a minute. Each command in it runs with mounts and
+processes of its own, which are gone with it, however it ends.
 """
 
 import os
@@ -44,7 +45,7 @@ def mirror(suite):
 def archive():
     """The archive of a clean system, made when it isn't there yet."""
     suite = codename()
-    path = CACHE / f"debian-{suite}.tar"
+    path = CACHE / f"debian-{suite}-systemd.tar"
     if path.exists():
         return path
     uri = mirror(suite)
@@ -52,8 +53,8 @@ def archive():
         pytest.skip("needs debootstrap, and apt to be configured with a mirror")
     CACHE.mkdir(parents=True, exist_ok=True)
     root = CACHE / f"debootstrap-{os.getpid()}"
-    made = subprocess.run(["debootstrap", "--variant=minbase", suite, str(root), uri], capture_output=True, text=True,
-                          timeout=900)
+    command = ["debootstrap", "--variant=minbase", "--include=systemd", suite, str(root), uri]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=900)
     if made.returncode != 0:
         shutil.rmtree(root, ignore_errors=True)
         pytest.skip("debootstrap: " + made.stdout[-500:] + made.stderr[-500:])
@@ -83,6 +84,12 @@ class Chroot:
         if check:
             assert ran.returncode == 0, ran.stdout
         return ran
+
+    def take_packages(self, directory):
+        """Puts the packages in a directory where apt in it is told to take them from, /packages."""
+        (self.root / "packages").mkdir()
+        for package in directory.glob("*.deb"):
+            shutil.copy(package, self.root / "packages")
 
     def paths(self):
         """All that is in it, but for what apt and dpkg note down of their own."""

@@ -10,23 +10,11 @@ import subprocess
 import pytest
 
 import examples
-from conftest import BUILD, REPO
+from conftest import REPO
 from debian_chroot import Chroot
 
 HEADERS = sorted((REPO / "include" / "pfcache").glob("*.hpp"))
 NAMES = ["libpfcache-dev", "libpfcache0", "pfcache"]
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory):
-    """A directory with the packages."""
-    if not shutil.which("dh"):
-        pytest.skip("needs packaging/install-deps.sh package")
-    directory = tmp_path_factory.mktemp("packages")
-    command = [str(REPO / "packaging" / "build-deb"), "--reuse", str(BUILD), str(directory)]
-    made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
-    assert made.returncode == 0, made.stdout[-5000:]
-    return directory
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +62,7 @@ def test_a_program_builds_against_them_and_runs(unpacked, tmp_path):
 def system(packages, tmp_path_factory):
     """A clean Debian in which the packages are installed."""
     made = Chroot(tmp_path_factory.mktemp("system") / "root")
-    (made.root / "packages").mkdir()
-    for package in packages.glob("*.deb"):
-        shutil.copy(package, made.root / "packages")
+    made.take_packages(packages)
     made.run("apt-get", "-qq", "update")
     # What the demo takes besides, and so is there before and after.
     made.run("apt-get", "-qq", "-y", "--no-install-recommends", "install", "python3", "zstd")
