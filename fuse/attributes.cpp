@@ -61,7 +61,16 @@ nlink_t link_count(const Node& node) {
   }
 }
 
+struct timespec time_now() {
+  struct timespec now {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return now;
+}
+
 }  // namespace
+
+Attributes::Attributes(const Ownership& ownership, std::filesystem::path store, bool is_writable)
+    : ownership_(ownership), store_(std::move(store)), is_writable_(is_writable), since_(time_now()) {}
 
 struct stat Attributes::of(const Node& node, std::uint64_t id) const {
   const mode_t type = file_type_of(node.kind);
@@ -98,10 +107,9 @@ struct stat Attributes::of_real(const struct stat& real, std::uint64_t id) const
 
 struct timespec Attributes::mtime_of(const Node& node) const noexcept {
   if (!is_sealed(node.kind)) return catalog_mtime();
-  if (node.kind != NodeKind::info_file) return {mtime_secs(node), 0};
-  struct timespec now {};  // what they say is of the moment they are opened
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now;
+  // What they say is of the moment they are opened, but tar fails when the time of a file changes while it reads.
+  if (node.kind == NodeKind::info_file) return since_;
+  return {mtime_secs(node), 0};
 }
 
 // /snap changes when a snapshot or a ref comes or goes, and whoever watches its time must notice.

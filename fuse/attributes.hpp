@@ -18,11 +18,10 @@ struct Ownership {
   mode_t umask = 0;
 };
 
-/// Thread-safe.
+/// Of one mount, from when this object is made. Thread-safe.
 class Attributes {
  public:
-  Attributes(const Ownership& ownership, std::filesystem::path store, bool is_writable = false)
-      : ownership_(ownership), store_(std::move(store)), is_writable_(is_writable) {}
+  Attributes(const Ownership& ownership, std::filesystem::path store, bool is_writable = false);
 
   /// `id` is the inode's number: content_id(), or what InodeTable gave in its place.
   [[nodiscard]] struct stat of(const Node& node, std::uint64_t id) const;
@@ -37,6 +36,7 @@ class Attributes {
   const Ownership ownership_;
   const std::filesystem::path store_;
   const bool is_writable_;
+  const struct timespec since_;
 };
 
 }  // namespace pfcache::fuse

@@ -279,6 +279,22 @@ def test_rsync_keeps_shared_pages_as_hard_links_and_sends_nothing_twice(store, m
     assert "Number of regular files transferred: 0" in again
 
 
+def test_copies_of_a_whole_mount_do_not_trip_over_what_it_says_about_itself(g2, mount, tmp_path):
+    """Its size is 0 whatever there is to read: tar and rsync copy that, cp what it reads."""
+    whole, info = mount(g2).path, ["metrics", "stats.json", "version"]
+    run("tar", "-cf", tmp_path / "whole.tar", "-C", whole, ".")
+    with tarfile.open(tmp_path / "whole.tar") as archive:
+        assert [archive.getmember(f"./.pfcache/{name}").size for name in info] == [0, 0, 0]
+    run("cp", "-a", whole, tmp_path / "cp")
+    assert (tmp_path / "cp/.pfcache/version").read_text() == (whole / ".pfcache/version").read_text()
+    for sent in (True, False):
+        copied = run("rsync", "-aH", "--itemize-changes", f"{whole}/", tmp_path / "rsync").stdout
+        assert [f".pfcache/{name}" in copied for name in info] == [sent] * 3
+    for copy in ("cp", "rsync"):
+        assert pages_of(tmp_path / copy / "snap" / G2) == pages_of(whole / "snap" / G2)
+        assert sorted(os.listdir(tmp_path / copy)) == sorted(os.listdir(whole))
+
+
 def test_nothing_can_be_written(g2, mount):
     root = mount(g2, "ro").path
     page = root / "snap" / G2 / "pages/0000"

@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <ctime>
+#include <tuple>
+
 #include "fuse/tree.hpp"
 #include "samples.hpp"
 
@@ -77,4 +80,15 @@ TEST_CASE("the time of /snap is that of the newest change of snapshots and refs"
     REQUIRE(::utimensat(AT_FDCWD, (sample.store.path() / changed).c_str(), times, 0) == 0);
     CHECK(stat_of(attributes, catalog).st_mtim.tv_sec == time);
   }
+}
+
+TEST_CASE("what the mount says about itself has one time for as long as it lasts") {
+  struct timespec before {};
+  ::clock_gettime(CLOCK_REALTIME, &before);
+  const Attributes attributes({}, "/nonexistent");
+  const Node file{NodeKind::info_file, 0, nullptr, nullptr};
+  const struct stat first = stat_of(attributes, file);
+  CHECK(std::tie(first.st_mtim.tv_sec, first.st_mtim.tv_nsec) >= std::tie(before.tv_sec, before.tv_nsec));
+  const struct stat again = stat_of(attributes, file);
+  CHECK(std::tie(again.st_ctim.tv_sec, again.st_ctim.tv_nsec) == std::tie(first.st_mtim.tv_sec, first.st_mtim.tv_nsec));
 }
