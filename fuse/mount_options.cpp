@@ -37,6 +37,7 @@ class Parser {
         take_argument(waiting, args[i]);
       }
     }
+    refuse_remount();
     take_settings();
     take_operands();
     return std::move(result_);
@@ -85,6 +86,17 @@ class Parser {
     } else if (std::find(kTypes.begin(), kTypes.end(), argument) == kTypes.end()) {
       refuse(fmt::format("option -t: '{}' is not pfcache or fuse.pfcache", argument));
     }
+  }
+
+  // mount(8) hands on all that the kernel shows of the mount with it, which says nothing that was meant.
+  void refuse_remount() const {
+    if (std::ranges::find(settings_, "remount", &OptionSetting::name) == settings_.end()) return;
+    const std::string_view directory = operands_.empty() ? "DIR" : operands_.back();
+    throw Error(
+        Errc::unsupported,
+        fmt::format("option 'remount': the options of a mount can't be changed; `umount {0}` and mount it again, "
+                    "or, to make it read-only, `mount -o remount,bind,ro {0}`",
+                    directory));
   }
 
   void take_settings() {

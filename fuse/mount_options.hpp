@@ -63,7 +63,7 @@ struct MountOptions {
 
 /// Reads `[-sfnv] [-N NAMESPACE] [-t TYPE] [-o OPTIONS] STORE DIR`, in any order; `args` is without the program's name.
 /// What they don't say is as in `defaults`. After --help or --version nothing is missed.
-/// Throws: Errc::invalid_argument naming the argument.
+/// Throws: Errc::invalid_argument naming the argument; Errc::unsupported for a remount, which says what to do instead.
 [[nodiscard]] MountOptions parse_mount_options(const std::vector<std::string_view>& args, MountOptions defaults = {});
 
 }  // namespace pfcache::fuse

@@ -104,6 +104,19 @@ def test_an_unknown_option_is_told_the_near_one_unless_mount_is_sloppy(private, 
     assert len(private.mounts()) == 1
 
 
+def test_a_remount_is_refused_and_told_what_works(private, store, digest, mnt):
+    private.run("mount", "-t", "pfcache", "-o", "hot_size=10M", store.path, mnt, check=True)
+    for remount in (["-o", "remount,ro", mnt], ["-t", "pfcache", "-o", "remount,hot_size=20M", store.path, mnt]):
+        refused = private.run("mount", *remount)
+        assert refused.returncode == 32, refused.stderr
+        assert "can't be changed" in refused.stderr and f"`umount {mnt}`" in refused.stderr
+    assert "rw" in private.mounts()[0][2]
+    instead = re.search("`(mount -o .*?)`", refused.stderr)[1].split()
+    private.run(*instead, check=True)
+    assert "Read-only" in private.run("mkdir", mnt / "new" / "x").stderr
+    assert len(pages(private, mnt, digest)) == 8
+
+
 def test_mount_into_another_namespace(private, store, digest, mnt, tmp_path):
     other = PrivateMounts(tmp_path / "other")
     try:

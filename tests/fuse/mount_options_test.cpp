@@ -150,6 +150,18 @@ TEST_CASE("an unknown option is refused by name, unless -s asks to be tolerant")
   CHECK(names(refusal({"store", "dir", "-s", "-o", "uid=x"}), "uid"));
 }
 
+TEST_CASE("a remount is refused whatever stands beside it, and told what to do") {
+  for (const char* options : {"remount", "ro,remount", "user_id=0,relatime,remount,hotsize=1"}) {
+    try {
+      (void)parse_mount_options({"store", "/mnt/kv", "-s", "-o", options});
+      FAIL("it was accepted");
+    } catch (const Error& error) {
+      CHECK((error.code() == Errc::unsupported));
+      CHECK(names(error.what(), "`umount /mnt/kv`"));
+    }
+  }
+}
+
 TEST_CASE("a mistyped option is told what was probably meant") {
   CHECK(refusal({"store", "dir", "-o", "hotsize=1G"}) ==
         "unknown option 'hotsize=1G'; did you mean 'hot_size'?: invalid argument");
