@@ -9,6 +9,7 @@
 #include "pfcache/error.hpp"
 #include "pfcache/fs_blob_store.hpp"
 #include "pfcache/sha256.hpp"
+#include "support/crashes.hpp"
 #include "support/recording_file_ops.hpp"
 #include "support/temp_dir.hpp"
 
@@ -51,20 +52,6 @@ State state_of(const FsBlobStore& store, const Bytes& blob) {
   }
 }
 
-// Looks at what a crash after `calls` calls leaves, in every variant.
-void for_each_crash(const RecordingFileOps& ops, std::size_t calls, const std::function<void(const fs::path&)>& look) {
-  const TempDir dir;
-  const fs::path left = dir.path() / "left";
-  const auto crash = [&](Crash variant, std::uint64_t seed) {
-    CAPTURE(seed);
-    ops.materialise(calls, variant, seed, left);
-    look(left);
-  };
-  crash(Crash::drop_unsynced, 0);
-  crash(Crash::keep_all, 0);
-  for (std::uint64_t seed = 0; seed < 6; ++seed) crash(Crash::random, 1000 * calls + seed);
-}
-
 TEST_CASE("after a crash at any point each blob is absent or intact, and all are there once commit has returned") {
   const TempDir dir;
   RecordingFileOps ops(dir.path());
@@ -75,20 +62,18 @@ TEST_CASE("after a crash at any point each blob is absent or intact, and all are
   const std::size_t second_end = ops.call_count();
   REQUIRE(first_end > 0);
   REQUIRE(second_end > first_end);
-  for (std::size_t calls = 0; calls <= second_end; ++calls) {
-    CAPTURE(calls);
-    for_each_crash(ops, calls, [&](const fs::path& left) {
-      const FsBlobStore after(left);
-      for (const Bytes& blob : first_blobs()) {
-        CHECK(state_of(after, blob) != State::damaged);
-        if (calls >= first_end) CHECK(state_of(after, blob) == State::intact);
-      }
-      for (const Bytes& blob : second_blobs()) {
-        CHECK(state_of(after, blob) != State::damaged);
-        if (calls == second_end) CHECK(state_of(after, blob) == State::intact);
-      }
-    });
-  }
+  const TempDir left;
+  after_every_crash(ops, {.random = 6}, left.path(), [&](std::size_t calls) {
+    const FsBlobStore after(left.path());
+    for (const Bytes& blob : first_blobs()) {
+      CHECK(state_of(after, blob) != State::damaged);
+      if (calls >= first_end) CHECK(state_of(after, blob) == State::intact);
+    }
+    for (const Bytes& blob : second_blobs()) {
+      CHECK(state_of(after, blob) != State::damaged);
+      if (calls == second_end) CHECK(state_of(after, blob) == State::intact);
+    }
+  });
 }
 
 TEST_CASE("after a crash in a repair each blob is damaged as before or intact, never absent") {
@@ -97,16 +82,14 @@ TEST_CASE("after a crash in a repair each blob is damaged as before or intact, n
   RecordingFileOps ops(dir.path());
   FsBlobStore store(Directory::open(dir.path(), ops), EncodingPolicy::automatic);
   put_batch(store, first_blobs());
-  for (std::size_t calls = 0; calls <= ops.call_count(); ++calls) {
-    CAPTURE(calls);
-    for_each_crash(ops, calls, [&](const fs::path& left) {
-      const FsBlobStore after(left);
-      for (const Bytes& blob : first_blobs()) {
-        CHECK(state_of(after, blob) != State::absent);
-        if (calls == ops.call_count()) CHECK(state_of(after, blob) == State::intact);
-      }
-    });
-  }
+  const TempDir left;
+  after_every_crash(ops, {.random = 6}, left.path(), [&](std::size_t calls) {
+    const FsBlobStore after(left.path());
+    for (const Bytes& blob : first_blobs()) {
+      CHECK(state_of(after, blob) != State::absent);
+      if (calls == ops.call_count()) CHECK(state_of(after, blob) == State::intact);
+    }
+  });
 }
 
 TEST_CASE("a blob that another writer has renamed and not yet synced is durable when our commit returns") {
@@ -124,8 +107,9 @@ TEST_CASE("a blob that another writer has renamed and not yet synced is durable 
 
   FsBlobStore ours(Directory::open(dir.path(), ops), EncodingPolicy::automatic);
   CHECK_FALSE(ours.put(blob).added);
-  for_each_crash(ops, ops.call_count(),
-                 [&](const fs::path& left) { CHECK(state_of(FsBlobStore(left), blob) == State::intact); });
+  const TempDir left;
+  after_every_crash(ops, {.first = ops.call_count(), .random = 6}, left.path(),
+                    [&](std::size_t /*calls*/) { CHECK(state_of(FsBlobStore(left.path()), blob) == State::intact); });
 }
 
 // Lets each call of a batch fail in turn; what is left has no temp files, and a second try succeeds.

@@ -73,7 +73,7 @@ TEST_CASE("commands that come later are not known") {
 }
 
 TEST_CASE("a wrong line ends with status 2 and one line that says what is wrong") {
-  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
+  const WrongUsage wrong = {
       {{}, "expected a command"},
       {{"capture"}, "SOURCE is required"},
       {{"capture", ""}, "SOURCE"},
@@ -117,15 +117,7 @@ TEST_CASE("a wrong line ends with status 2 and one line that says what is wrong"
       {{"prompt", "put", "--quant", "256"}, "--quant"},
       {{"prompt", "put", "--dedup", "maybe"}, "'maybe'"},
   };
-  for (const auto& [args, expected] : wrong) {
-    const auto result = run_in({}, args);
-    INFO(result.err);
-    CHECK(result.status == 2);
-    CHECK(result.out.empty());
-    CHECK(result.err.starts_with("pfcache: "));
-    CHECK(result.err.find('\n') == result.err.size() - 1);
-    CHECK(result.err.find(expected) != std::string::npos);
-  }
+  check_wrong_usage({}, wrong);
 }
 
 TEST_CASE("the commands of prompts are found behind their group") {

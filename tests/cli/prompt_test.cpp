@@ -118,7 +118,7 @@ TEST_CASE("what is absent is 10, what is damaged 13, and neither prints a byte o
 
 TEST_CASE("keys and values that have no meaning are refused") {
   const Runner runner;
-  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
+  const WrongUsage wrong = {
       {{"prompt"}, "expected a command; see 'pfcache prompt --help'"},
       {{"prompt", "get"}, "KEY is required"},
       {{"prompt", "get", "../x"}, "expected 40 lower-case hex digits, found '../x'"},
@@ -134,13 +134,7 @@ TEST_CASE("keys and values that have no meaning are refused") {
       {{"prompt", "find", "--max-tokens", "x"}, "--max-tokens"},
       {{"prompt", "list", "more"}, "not expected: 'more'"},
   };
-  for (const auto& [args, expected] : wrong) {
-    const Result result = runner.run(args);
-    INFO(result.err);
-    CHECK(result.status == 2);
-    CHECK(result.out.empty());
-    CHECK(result.err.find(expected) != std::string::npos);
-  }
+  runner.check_wrong_usage(wrong);
   CHECK_FALSE(fs::exists(runner.store() / "prompt"));
 }
 

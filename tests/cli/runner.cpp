@@ -53,12 +53,30 @@ Result run_in(const World& world, const std::vector<std::string>& args) {
   return {status, out.str(), err.str()};
 }
 
+void check_wrong_usage(const World& world, const WrongUsage& wrong) {
+  for (const auto& [args, expected] : wrong) {
+    const Result result = run_in(world, args);
+    INFO(result.err);
+    CHECK(result.status == 2);
+    CHECK(result.out.empty());
+    CHECK(result.err.starts_with("pfcache: "));
+    CHECK(result.err.find('\n') == result.err.size() - 1);
+    CHECK(result.err.find(expected) != std::string::npos);
+  }
+}
+
 Runner::Runner(const std::string& profile) { must({"init", "--profile", profile}); }
 
-Result Runner::run(std::vector<std::string> args, World world) const {
+World Runner::with_store(World world) const {
   world.variables.try_emplace("PFCACHE_STORE", store().native());
-  return run_in(world, args);
+  return world;
 }
+
+Result Runner::run(const std::vector<std::string>& args, World world) const {
+  return run_in(with_store(std::move(world)), args);
+}
+
+void Runner::check_wrong_usage(const WrongUsage& wrong) const { test::check_wrong_usage(with_store({}), wrong); }
 
 std::string Runner::must(const std::vector<std::string>& args) const {
   const Result result = run(args);

@@ -5,6 +5,7 @@
 #include <map>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/temp_dir.hpp"
@@ -35,6 +36,12 @@ struct World {
 /// Runs `pfcache ARGS` in `world`.
 Result run_in(const World& world, const std::vector<std::string>& args);
 
+/// Arguments that are wrong, and what the message says of them.
+using WrongUsage = std::vector<std::pair<std::vector<std::string>, std::string>>;
+
+/// Checks that each ends with exit status 2, one line that says so, and no output.
+void check_wrong_usage(const World& world, const WrongUsage& wrong);
+
 /// A directory with a store in it.
 class Runner {
  public:
@@ -42,7 +49,10 @@ class Runner {
   explicit Runner(const std::string& profile = "auto");
 
   /// Runs `pfcache --store STORE ARGS`.
-  [[nodiscard]] Result run(std::vector<std::string> args, World world = {}) const;
+  [[nodiscard]] Result run(const std::vector<std::string>& args, World world = {}) const;
+
+  /// As check_wrong_usage(), on the store.
+  void check_wrong_usage(const WrongUsage& wrong) const;
 
   /// Runs what must succeed and returns its output without the last new line.
   std::string must(const std::vector<std::string>& args) const;
@@ -61,6 +71,8 @@ class Runner {
   [[nodiscard]] std::filesystem::path blob(const std::string& hex) const;
 
  private:
+  [[nodiscard]] World with_store(World world) const;
+
   TempDir dir_;
 };
 

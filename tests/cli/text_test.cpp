@@ -23,7 +23,8 @@ TEST_CASE("a number without a nearest whole one becomes what is closest to it") 
   CHECK(nearest_whole(2.4) == 2);
   CHECK(nearest_whole(2.5) == 3);
   for (const double beyond : {0x1p64, 1.84467e+22, kInfinity}) CHECK(nearest_whole(beyond) == kMost);
-  for (const double none : {-1.0, -kInfinity, std::numeric_limits<double>::quiet_NaN()}) CHECK(nearest_whole(none) == 0);
+  for (const double none : {-1.0, -kInfinity, std::numeric_limits<double>::quiet_NaN()})
+    CHECK(nearest_whole(none) == 0);
 }
 
 TEST_CASE("times are UTC in ISO form, and unknown ones a dash") {

@@ -107,7 +107,7 @@ TEST_CASE("evict keeps the budget, the latest first") {
 
 TEST_CASE("keys and values that have no meaning are refused") {
   const Runner runner;
-  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
+  const WrongUsage wrong = {
       {{"warm"}, "expected a command; see 'pfcache warm --help'"},
       {{"warm", "nope"}, "there is no command 'warm nope'; see 'pfcache warm --help'"},
       {{"warm", "save"}, "KEY is required; see 'pfcache warm save --help'"},
@@ -124,13 +124,7 @@ TEST_CASE("keys and values that have no meaning are refused") {
       {{"warm", "lookup", kKey, "more"}, "not expected: 'more'"},
       {{"warm", "evict", "--budget", "much"}, "--budget"},
   };
-  for (const auto& [args, expected] : wrong) {
-    const Result result = runner.run(args);
-    INFO(result.err);
-    CHECK(result.status == 2);
-    CHECK(result.out.empty());
-    CHECK(result.err.find(expected) != std::string::npos);
-  }
+  runner.check_wrong_usage(wrong);
   CHECK_FALSE(fs::exists(runner.store() / "warm"));
 }
 

@@ -114,6 +114,15 @@ def packages(tmp_path_factory):
 
 
 @pytest.fixture
+def served(store, tmp_path, mount):  # `mount` skips where there can be none
+    """The store, mounted read-write at mnt by a daemon that can be looked at, see Served."""
+    from served import Served
+
+    with Served(store, tmp_path / "mnt") as mounted:
+        yield mounted
+
+
+@pytest.fixture
 def let_in(tmp_path):
     """Lets other users walk to the test's directory: pytest's are for their owner only."""
     above = tmp_path

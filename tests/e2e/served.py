@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import time
 
+import pytest
 from conftest import MOUNT
 
 
@@ -15,6 +16,13 @@ def wait_until(condition, seconds=20):
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
     return condition()
+
+
+def errno_of(call, *args):
+    """The error number that `call` fails with; that it doesn't fail is a failure of the test."""
+    with pytest.raises(OSError) as failure:
+        call(*args)
+    return failure.value.errno
 
 
 class Served:

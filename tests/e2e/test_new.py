@@ -10,7 +10,7 @@ import time
 
 import pytest
 from conftest import Store
-from served import Served, wait_until
+from served import Served, errno_of, wait_until
 from snapshots import (GEOMETRY, digest_of, draft, fsync_directory, geometry_of, half_bytes, manifest_of, page, read_all,
                        run, some_pages, staged, write_new)
 
@@ -27,12 +27,6 @@ def served(request, store, tmp_path, mount):  # `mount` skips where there can be
 def one(store, tmp_path, mount):
     with Served(store, tmp_path / "mnt") as mounted:
         yield mounted
-
-
-def errno_of(call, *args):
-    with pytest.raises(OSError) as failure:
-        call(*args)
-    return failure.value.errno
 
 
 def commit(mounted, name, ref=None):

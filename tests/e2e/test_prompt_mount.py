@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from conftest import Store
-from served import Served
+from served import Served, errno_of
 
 GOLDEN_KEY = "e057edaff3887da66792716cb284db131cc70d80"
 GOLDEN = bytes.fromhex(
@@ -17,18 +17,6 @@ GOLDEN = bytes.fromhex(
     "3e68693c7c617373697374616e747c3e62696e6172792073657373696f6e207061796c6f6164206279746573"
 )
 MIB = 1 << 20
-
-
-@pytest.fixture
-def served(store, tmp_path, mount):  # `mount` skips where there can be none
-    with Served(store, tmp_path / "mnt") as mounted:
-        yield mounted
-
-
-def errno_of(call, *args):
-    with pytest.raises(OSError) as failure:
-        call(*args)
-    return failure.value.errno
 
 
 def kvc(text, payload, used=1700000001, tokens=100):

@@ -10,21 +10,9 @@ import subprocess
 import time
 
 import pytest
-from served import Served
+from served import Served, errno_of
 
 KEY = "c2911c6e2b431839f6aa0895864cdc273ef3fa74699e510bf5603f6443749268"
-
-
-@pytest.fixture
-def served(store, tmp_path, mount):  # `mount` skips where there can be none
-    with Served(store, tmp_path / "mnt") as mounted:
-        yield mounted
-
-
-def errno_of(call, *args):
-    with pytest.raises(OSError) as failure:
-        call(*args)
-    return failure.value.errno
 
 
 def save(store, objective, payload):

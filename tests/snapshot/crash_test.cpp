@@ -8,6 +8,7 @@
 #include "pfcache/fs_blob_store.hpp"
 #include "pfcache/inspect.hpp"
 #include "snapshot/snapshot_support.hpp"
+#include "support/crashes.hpp"
 #include "support/recording_file_ops.hpp"
 #include "support/temp_dir.hpp"
 
@@ -65,17 +66,13 @@ TEST_CASE("a crash at any point leaves sealed snapshots whole and refs that lead
   const std::size_t calls_of_first = store.ops.call_count();
   const Digest second = store.capture(2);
   const fs::path after = store.dir.path() / "after";
-  for (std::size_t calls = 0; calls <= store.ops.call_count(); ++calls) {
-    for (const Crash crash : {Crash::drop_unsynced, Crash::keep_all, Crash::random}) {
-      CAPTURE(calls);
-      store.ops.materialise(calls, crash, calls, after);
-      require_sound(after);
-      const Store left = Store::open(after);
-      // What a call that has returned made is durable.
-      if (calls >= calls_of_first) REQUIRE(left.has_snapshot(first));
-      if (calls == store.ops.call_count()) REQUIRE(left.catalog().ref("latest") == second);
-    }
-  }
+  after_every_crash(store.ops, {}, after, [&](std::size_t calls) {
+    require_sound(after);
+    const Store left = Store::open(after);
+    // What a call that has returned made is durable.
+    if (calls >= calls_of_first) REQUIRE(left.has_snapshot(first));
+    if (calls == store.ops.call_count()) REQUIRE(left.catalog().ref("latest") == second);
+  });
 }
 
 TEST_CASE("whichever call fails for want of space, nothing half is left, and the next try succeeds") {

@@ -6,6 +6,7 @@
 
 #include "base/bytes.hpp"
 #include "pfcache/capture.hpp"
+#include "pfcache/sha256.hpp"
 #include "snapshot/snapshot_support.hpp"
 #include "support/temp_dir.hpp"
 

@@ -9,6 +9,7 @@
 #include "pfcache/sha256.hpp"
 #include "pfcache/staging.hpp"
 #include "snapshot/staged_files.hpp"
+#include "support/crashes.hpp"
 #include "support/recording_file_ops.hpp"
 #include "support/temp_dir.hpp"
 
@@ -73,38 +74,30 @@ TEST_CASE("a crash at any point of a commit leaves the staging directory or the 
   Recorded recorded(false);
   recorded.commit();
   const fs::path after = recorded.dir.path() / "after";
-  for (std::size_t calls = 0; calls <= recorded.ops.call_count(); ++calls) {
-    for (const Crash crash : {Crash::drop_unsynced, Crash::keep_all, Crash::random}) {
-      CAPTURE(calls);
-      recorded.ops.materialise(calls, crash, calls, after);
-      require_sound(after);
-      Store left = Store::open(after);
-      if (left.catalog().ref("latest")) continue;
-      Staging staging(left, 1);
-      const auto staged = staging.find_new("foo");
-      REQUIRE(staged != nullptr);
-      REQUIRE(staged->commit({}) == recorded.files.digest);
-    }
-  }
+  after_every_crash(recorded.ops, {}, after, [&](std::size_t /*calls*/) {
+    require_sound(after);
+    Store left = Store::open(after);
+    if (left.catalog().ref("latest")) return;
+    Staging staging(left, 1);
+    const auto staged = staging.find_new("foo");
+    REQUIRE(staged != nullptr);
+    REQUIRE(staged->commit({}) == recorded.files.digest);
+  });
 }
 
 TEST_CASE("a crash at any point of an arrival leaves what arrived or the sealed snapshot") {
   Recorded recorded(true);
   recorded.arrive();
   const fs::path after = recorded.dir.path() / "after";
-  for (std::size_t calls = 0; calls <= recorded.ops.call_count(); ++calls) {
-    for (const Crash crash : {Crash::drop_unsynced, Crash::keep_all, Crash::random}) {
-      CAPTURE(calls);
-      recorded.ops.materialise(calls, crash, calls, after);
-      require_sound(after);
-      Store left = Store::open(after);
-      if (left.has_snapshot(recorded.files.digest)) continue;
-      Staging staging(left, 1);
-      const auto arriving = staging.find_arriving(recorded.files.digest);
-      REQUIRE(arriving != nullptr);
-      REQUIRE(arriving->is_sealed());
-    }
-  }
+  after_every_crash(recorded.ops, {}, after, [&](std::size_t /*calls*/) {
+    require_sound(after);
+    Store left = Store::open(after);
+    if (left.has_snapshot(recorded.files.digest)) return;
+    Staging staging(left, 1);
+    const auto arriving = staging.find_arriving(recorded.files.digest);
+    REQUIRE(arriving != nullptr);
+    REQUIRE(arriving->is_sealed());
+  });
 }
 
 TEST_CASE("whichever call of a commit fails for want of space, the next try succeeds") {

@@ -5,6 +5,7 @@
 
 #include "pfcache/inspect.hpp"
 #include "pfcache/repack.hpp"
+#include "support/crashes.hpp"
 #include "support/recording_file_ops.hpp"
 #include "upkeep/upkeep_support.hpp"
 
@@ -41,13 +42,7 @@ TEST_CASE("a crash at any point of a repack leaves every snapshot whole") {
     REQUIRE(report.converted >= 5);
     REQUIRE(report.damage.empty());
     const fs::path after = at.dir.path() / "after";
-    for (std::size_t calls = 0; calls <= ops.call_count(); ++calls) {
-      for (const Crash crash : {Crash::drop_unsynced, Crash::keep_all, Crash::random}) {
-        CAPTURE(calls);
-        ops.materialise(calls, crash, calls, after);
-        require_whole(after, 2);
-      }
-    }
+    after_every_crash(ops, {}, after, [&](std::size_t /*calls*/) { require_whole(after, 2); });
     // Started again after any of the crashes it ends as if there had been none.
     ops.materialise(ops.call_count() / 2, Crash::random, 7, after);
     Store left = Store::open(after);

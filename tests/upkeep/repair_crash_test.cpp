@@ -6,6 +6,7 @@
 #include "base/directory.hpp"
 #include "pfcache/check.hpp"
 #include "pfcache/error.hpp"
+#include "support/crashes.hpp"
 #include "support/recording_file_ops.hpp"
 #include "upkeep/upkeep_support.hpp"
 
@@ -65,17 +66,13 @@ TEST_CASE("a crash at any point of a repair loses nothing, and a repair after it
   REQUIRE(report.damage.empty());
   REQUIRE(report.mended.size() == 5);
   const fs::path after = at.dir.path() / "after";
-  for (std::size_t calls = 0; calls <= ops.call_count(); ++calls) {
-    for (const Crash crash : {Crash::drop_unsynced, Crash::keep_all, Crash::random}) {
-      CAPTURE(calls);
-      ops.materialise(calls, crash, calls, after);
-      require_untouched(after, at);
-      if (calls == ops.call_count()) REQUIRE(damage_in(after) == 0);
-      Store left = Store::open(after);
-      REQUIRE(repair(left, at.backup.store).damage.empty());
-      REQUIRE(damage_in(after) == 0);
-    }
-  }
+  after_every_crash(ops, {}, after, [&](std::size_t calls) {
+    require_untouched(after, at);
+    if (calls == ops.call_count()) REQUIRE(damage_in(after) == 0);
+    Store left = Store::open(after);
+    REQUIRE(repair(left, at.backup.store).damage.empty());
+    REQUIRE(damage_in(after) == 0);
+  });
 }
 
 TEST_CASE("whichever call of a repair fails for want of space, nothing gets worse and the next try succeeds") {

@@ -5,6 +5,7 @@
 
 #include "base/directory.hpp"
 #include "pfcache/error.hpp"
+#include "support/crashes.hpp"
 #include "support/recording_file_ops.hpp"
 #include "warm/warm_support.hpp"
 
@@ -23,16 +24,18 @@ struct RecordedStore {
 };
 
 template <typename Look>
-void for_each_crash(const RecordedStore& it, std::size_t calls, Look&& look) {
-  const TempDir left;
-  const auto crash = [&](Crash variant, std::uint64_t seed) {
-    CAPTURE(seed);
-    it.ops.materialise(calls, variant, seed, left.path() / "left");
-    look(WarmStartStore::open(left.path() / "left" / "warm"));
-  };
-  crash(Crash::drop_unsynced, 0);
-  crash(Crash::keep_all, 0);
-  for (std::uint64_t seed = 0; seed < 8; ++seed) crash(Crash::random, 1000 * calls + seed);
+void after_crashes_from(std::size_t first, const RecordedStore& it, Look&& look) {
+  const TempDir dir;
+  const std::filesystem::path left = dir.path() / "left";
+  after_every_crash(it.ops, {.first = first, .random = 6}, left,
+                    [&](std::size_t calls) { look(WarmStartStore::open(left / "warm"), calls); });
+}
+
+/// What there is under the store's key after a crash now: always `expected`.
+void check_survives(const RecordedStore& it, const std::string& expected) {
+  after_crashes_from(it.ops.call_count(), it, [&](const WarmStartStore& left, std::size_t /*calls*/) {
+    CHECK(payload_of(left, it.key) == expected);
+  });
 }
 
 bool is_one_of(const std::string& found, std::initializer_list<const char*> expected) {
@@ -48,35 +51,30 @@ TEST_CASE("after a crash at any point of an overwrite the old entry or the new o
   const std::size_t overwritten = it.ops.call_count();
   // And one that is worse than what it replaces.
   it.store.save_overwrite(it.key, run, bytes_of("the last"), {2.0, 3, EntryKind::final});
-  for (std::size_t calls = 0; calls <= it.ops.call_count(); ++calls) {
-    CAPTURE(calls);
-    for_each_crash(it, calls, [&](WarmStartStore left) {
-      const std::string found = payload_of(left, it.key);
-      if (calls < saved) {
-        CHECK(is_one_of(found, {"-", "old"}));
-      } else if (calls < overwritten) {
-        CHECK(is_one_of(found, {"old", "new one"}));
-      } else {
-        CHECK(is_one_of(found, {"new one", "the last"}));
-      }
-      // What was left half is no obstacle to going on, and goes.
-      left.save(it.key, bytes_of("after"), {-1.0, 4, EntryKind::final});
-      CHECK(payload_of(left, it.key) == "after");
-      left.evict_overflow();
-      CHECK(payload_of(left, it.key) == "after");
-      for (const std::string& name : names_in(left.root() / it.key.hex())) CHECK_FALSE(is_temp_name(name));
-    });
-  }
+  after_crashes_from(0, it, [&](WarmStartStore left, std::size_t calls) {
+    const std::string found = payload_of(left, it.key);
+    if (calls < saved) {
+      CHECK(is_one_of(found, {"-", "old"}));
+    } else if (calls < overwritten) {
+      CHECK(is_one_of(found, {"old", "new one"}));
+    } else {
+      CHECK(is_one_of(found, {"new one", "the last"}));
+    }
+    // What was left half is no obstacle to going on, and goes.
+    left.save(it.key, bytes_of("after"), {-1.0, 4, EntryKind::final});
+    CHECK(payload_of(left, it.key) == "after");
+    left.evict_overflow();
+    CHECK(payload_of(left, it.key) == "after");
+    for (const std::string& name : names_in(left.root() / it.key.hex())) CHECK_FALSE(is_temp_name(name));
+  });
 }
 
 TEST_CASE("what a save, or an overwrite, has returned for is there after a crash") {
   RecordedStore it;
   const std::string run = it.store.save(it.key, bytes_of("old"), {1.0, {}, EntryKind::checkpoint});
-  for_each_crash(it, it.ops.call_count(),
-                 [&](const WarmStartStore& left) { CHECK(payload_of(left, it.key) == "old"); });
+  check_survives(it, "old");
   it.store.save_overwrite(it.key, run, bytes_of("new"), {0.5, {}, EntryKind::checkpoint});
-  for_each_crash(it, it.ops.call_count(),
-                 [&](const WarmStartStore& left) { CHECK(payload_of(left, it.key) == "new"); });
+  check_survives(it, "new");
 }
 
 TEST_CASE("an entry survives a crash in a directory that another had just made, and not synced") {
@@ -85,8 +83,7 @@ TEST_CASE("an entry survives a crash in a directory that another had just made, 
   const Directory root = Directory::open(it.root, it.ops);
   REQUIRE(it.ops.mkdir(root.fd(), it.key.hex().c_str(), 0755) == 0);
   it.store.save(it.key, bytes_of("new"), {});
-  for_each_crash(it, it.ops.call_count(),
-                 [&](const WarmStartStore& left) { CHECK(payload_of(left, it.key) == "new"); });
+  check_survives(it, "new");
 }
 
 TEST_CASE("a crash in an eviction leaves whole entries and what goes next time") {
@@ -96,15 +93,12 @@ TEST_CASE("a crash in an eviction leaves whole entries and what goes next time")
   WarmStartStore small(it.root, {.size_budget_bytes = 700}, it.ops);
   small.evict_overflow();
   REQUIRE(it.ops.call_count() > saved);
-  for (std::size_t calls = saved; calls <= it.ops.call_count(); ++calls) {
-    CAPTURE(calls);
-    for_each_crash(it, calls, [&](WarmStartStore left) {
-      CHECK(payload_of(left, key_for("3")) == "payload");
-      for (int i = 0; i < 4; ++i) CHECK(is_one_of(payload_of(left, key_for(std::to_string(i))), {"-", "payload"}));
-      left.save(key_for("0"), bytes_of("again"), {-1.0, {}, EntryKind::final});
-      CHECK(payload_of(left, key_for("0")) == "again");
-    });
-  }
+  after_crashes_from(saved, it, [&](WarmStartStore left, std::size_t /*calls*/) {
+    CHECK(payload_of(left, key_for("3")) == "payload");
+    for (int i = 0; i < 4; ++i) CHECK(is_one_of(payload_of(left, key_for(std::to_string(i))), {"-", "payload"}));
+    left.save(key_for("0"), bytes_of("again"), {-1.0, {}, EntryKind::final});
+    CHECK(payload_of(left, key_for("0")) == "again");
+  });
 }
 
 TEST_CASE(
