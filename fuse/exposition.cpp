@@ -54,8 +54,8 @@ void write_store(Writer& out, const MountMetrics& metrics) {
   const std::uint64_t unique_bytes = metrics[MountValue::store_unique_bytes];
   write_ratio(out, "pfcache_store_sharing_ratio", "Logical over unique bytes at the last scan.",
               metrics[MountValue::store_logical_bytes], unique_bytes);
-  write_ratio(out, "pfcache_store_encoding_ratio", "Unique over stored bytes at the last scan.", unique_bytes,
-              metrics[MountValue::store_stored_bytes]);
+  write_ratio(out, "pfcache_store_encoding_ratio", "Unique bytes over those that store them at the last scan.",
+              unique_bytes, metrics[MountValue::store_stored_page_bytes]);
   out.begin("pfcache_store_scan_duration_seconds", "gauge", "How long the last scan of the store took.");
   out.sample("pfcache_store_scan_duration_seconds", "", metrics.store_scan_seconds);
 }

@@ -42,6 +42,7 @@ void add_store(StoreScan& scan, MountMetrics& metrics) {
   metrics[MountValue::store_logical_bytes] = stats.logical_bytes;
   metrics[MountValue::store_unique_bytes] = stats.unique_bytes;
   metrics[MountValue::store_stored_bytes] = stats.stored_bytes;
+  metrics[MountValue::store_stored_page_bytes] = stats.stored_page_bytes;
   metrics[MountValue::store_raw_blobs] = stats.raw_blobs;
   metrics[MountValue::store_zstd_blobs] = stats.zstd_blobs;
   metrics[MountValue::store_planes_blobs] = stats.planes_blobs;

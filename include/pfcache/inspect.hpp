@@ -69,11 +69,12 @@ struct SnapshotDiff {
 struct StoreStats {
   std::uint64_t snapshots = 0;
   std::uint64_t refs = 0;
-  std::uint64_t pages = 0;          ///< over all snapshots
-  std::uint64_t logical_bytes = 0;  ///< K and V of all pages of all snapshots
-  std::uint64_t unique_bytes = 0;   ///< K and V bytes of distinct content among them
-  std::uint64_t blobs = 0;          ///< stored, referenced or not
-  std::uint64_t stored_bytes = 0;   ///< of all blobs
+  std::uint64_t pages = 0;              ///< over all snapshots
+  std::uint64_t logical_bytes = 0;      ///< K and V of all pages of all snapshots
+  std::uint64_t unique_bytes = 0;       ///< K and V bytes of distinct content among them
+  std::uint64_t blobs = 0;              ///< stored, referenced or not
+  std::uint64_t stored_bytes = 0;       ///< of all blobs
+  std::uint64_t stored_page_bytes = 0;  ///< of those blobs that are K or V of such a page
   std::uint64_t raw_blobs = 0;
   std::uint64_t zstd_blobs = 0;
   std::uint64_t planes_blobs = 0;

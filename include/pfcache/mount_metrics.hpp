@@ -53,6 +53,7 @@ enum class MountValue : std::uint8_t {
   store_logical_bytes,
   store_unique_bytes,
   store_stored_bytes,
+  store_stored_page_bytes,
   store_raw_blobs,
   store_zstd_blobs,
   store_planes_blobs,

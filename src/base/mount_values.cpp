@@ -44,6 +44,8 @@ constexpr std::array<MountValueInfo, kMountValues> kInfos = {{
     {"store_unique_bytes", "pfcache_store_unique_bytes", "", "Bytes of what differs among them at the last scan.",
      kGauge},
     {"store_stored_bytes", "pfcache_store_stored_bytes", "", "Bytes of all blobs on disk at the last scan.", kGauge},
+    {"store_stored_page_bytes", "pfcache_store_stored_page_bytes", "",
+     "Bytes of the blobs of pages of snapshots on disk at the last scan.", kGauge},
     {"store_raw_blobs", "pfcache_store_blobs", R"(encoding="raw")", "Blobs at the last scan, by encoding.", kGauge},
     {"store_zstd_blobs", "pfcache_store_blobs", R"(encoding="zstd")", "", kGauge},
     {"store_planes_blobs", "pfcache_store_blobs", R"(encoding="planes")", "", kGauge},

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "cli/beside_pages.hpp"
 #include "cli/session.hpp"
 #include "cli/text.hpp"
+#include "pfcache/config.hpp"
 #include "pfcache/inspect.hpp"
 
 namespace pfcache::cli {
@@ -19,8 +21,35 @@ std::string bar(std::uint64_t part, std::uint64_t whole) {
   return out;
 }
 
+/// Nothing for what there is none of.
+void print_beside_pages(const StoreStats& stats, const BesidePages& beside, const Config& config, std::ostream& out) {
+  const auto row = [&](const char* what, std::uint64_t bytes, const std::string& remark) {
+    out << fmt::format("{:<12}{:>11}  {}\n", what, human_bytes(bytes), remark);
+  };
+  const std::uint64_t other_bytes = stats.stored_bytes - stats.stored_page_bytes;
+  if (other_bytes + beside.prompts + beside.warm_entries + beside.staging_directories == 0) return;
+  out << "\nbeside pages\n";
+  if (other_bytes > 0) {
+    row("other blobs", other_bytes, "manifests, engine files, chunks of prompts, garbage");
+  }
+  if (beside.prompts > 0) {
+    row("prompts", beside.prompt_bytes,
+        fmt::format("{}, {} of their budget of {}", counted(beside.prompts, "file"),
+                    human_bytes(beside.prompt_charged_bytes), human_bytes(config.size_bytes(Setting::prompt_budget))));
+  }
+  if (beside.warm_entries > 0) {
+    row("warm starts", beside.warm_bytes,
+        fmt::format("{} of them, their budget is {}", beside.warm_entries,
+                    human_bytes(config.size_bytes(Setting::warm_budget))));
+  }
+  if (beside.staging_directories > 0) {
+    row("arriving", beside.staging_bytes,
+        fmt::format("{} of them, see pfcache list --staging", beside.staging_directories));
+  }
+}
+
 void print_text(const StoreStats& stats, const Store& store, std::ostream& out) {
-  const std::uint64_t longest = std::max({stats.logical_bytes, stats.unique_bytes, stats.stored_bytes});
+  const std::uint64_t longest = std::max({stats.logical_bytes, stats.unique_bytes, stats.stored_page_bytes});
   const auto row = [&](const char* what, std::uint64_t bytes, const std::string& remark) {
     const std::string line =
         fmt::format("{:<9}{:>11}  {:<32}  {}", what, human_bytes(bytes), bar(bytes, longest), remark);
@@ -32,32 +61,39 @@ void print_text(const StoreStats& stats, const Store& store, std::ostream& out) 
                      counted(stats.blobs, "blob"), stats.planes_blobs, stats.zstd_blobs, stats.raw_blobs);
   row("logical", stats.logical_bytes, "");
   row("unique", stats.unique_bytes, ratio(stats.logical_bytes, stats.unique_bytes) + " by sharing");
-  row("stored", stats.stored_bytes, ratio(stats.unique_bytes, stats.stored_bytes) + " by encoding");
-  out << fmt::format("\n{} in all\n", ratio(stats.logical_bytes, stats.stored_bytes));
+  row("stored", stats.stored_page_bytes, ratio(stats.unique_bytes, stats.stored_page_bytes) + " by encoding");
+  out << fmt::format("\n{} in all\n", ratio(stats.logical_bytes, stats.stored_page_bytes));
 }
 
-void print_record(const StoreStats& stats, const Store& store, const Session& session) {
+void print_record(const StoreStats& stats, const BesidePages& beside, const Store& store, const Session& session) {
   JsonWriter json;
   json.begin_object().field("store", as_utf8(store.path().native()));
   json.field("profile", store.profile() == Profile::pf_core ? "pf-core" : "auto");
   json.field("snapshots", stats.snapshots).field("refs", stats.refs).field("pages", stats.pages);
   json.field("logical_bytes", stats.logical_bytes).field("unique_bytes", stats.unique_bytes);
+  json.field("stored_page_bytes", stats.stored_page_bytes);
   json.field("stored_bytes", stats.stored_bytes).field("blobs", stats.blobs);
   json.field("planes_blobs", stats.planes_blobs)
       .field("zstd_blobs", stats.zstd_blobs)
       .field("raw_blobs", stats.raw_blobs);
+  json.field("prompts", beside.prompts).field("prompt_bytes", beside.prompt_bytes);
+  json.field("prompt_charged_bytes", beside.prompt_charged_bytes);
+  json.field("warm_entries", beside.warm_entries).field("warm_bytes", beside.warm_bytes);
+  json.field("staging_directories", beside.staging_directories).field("staging_bytes", beside.staging_bytes);
   json.key("unreadable").begin_array();
   for (const std::string& line : stats.unreadable) json.value(line);
   session.print(json.end_array().end_object());
 }
 
 int run_stats(const Session& session) {
-  const Store store = session.open_store();
+  Store store = session.open_store();
   const StoreStats stats = collect_stats(store, session.stop());
+  const BesidePages beside = collect_beside_pages(store, session);
   if (session.json()) {
-    print_record(stats, store, session);
+    print_record(stats, beside, store, session);
   } else {
     print_text(stats, store, session.out());
+    print_beside_pages(stats, beside, session.config(), session.out());
   }
   for (const std::string& line : stats.unreadable) session.warn("not counted: " + line);
   return stats.unreadable.empty() ? kDone : kPart;
@@ -68,8 +104,8 @@ int run_stats(const Session& session) {
 Command stats_command() {
   return {"stats", "Show what a store saves",
           "logical: K and V of all pages of all snapshots; unique: what of it differs;\n"
-          "stored: all blobs on disk, those that no snapshot needs included. Exit status 3\n"
-          "when a snapshot's manifest can't be read.",
+          "stored: the blobs that hold it. Below, what else takes space in the store. Exit\n"
+          "status 3 when a snapshot's manifest can't be read.",
           "pfcache stats", [](ArgumentTable&) { return run_stats; }};
 }
 

@@ -117,8 +117,8 @@ std::string store_lines(const MountMetrics& now) {
          "\n" +
          cut(fmt::format(
              "           {} in {}: {} by sharing, {} by encoding", human_bytes(now[MountValue::store_logical_bytes]),
-             human_bytes(now[MountValue::store_stored_bytes]), ratio(now[MountValue::store_logical_bytes], unique),
-             ratio(unique, now[MountValue::store_stored_bytes]))) +
+             human_bytes(now[MountValue::store_stored_page_bytes]), ratio(now[MountValue::store_logical_bytes], unique),
+             ratio(unique, now[MountValue::store_stored_page_bytes]))) +
          "\n";
 }
 
@@ -170,7 +170,7 @@ std::string top_record(const MountWindow& window, std::string_view directory) {
   json.field("hot_held_bytes", now[MountValue::hot_held_bytes])
       .field("hot_limit_bytes", now[MountValue::hot_limit_bytes]);
   json.field("sharing_ratio", of_store(MountValue::store_logical_bytes, MountValue::store_unique_bytes));
-  json.field("encoding_ratio", of_store(MountValue::store_unique_bytes, MountValue::store_stored_bytes));
+  json.field("encoding_ratio", of_store(MountValue::store_unique_bytes, MountValue::store_stored_page_bytes));
   add_operations(window, json);
   return json.end_object().take();
 }

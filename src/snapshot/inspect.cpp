@@ -50,11 +50,13 @@ void require_going_on(const std::stop_token& stop) {
   if (stop.stop_requested()) throw Error(Errc::interrupted, "counting what a store holds");
 }
 
-void count_blobs(const BlobStore& blobs, StoreStats& stats, const std::stop_token& stop) {
-  blobs.for_each([&](const Digest&, const BlobInfo& info) {
+void count_blobs(const BlobStore& blobs, const std::unordered_set<Digest>& of_pages, StoreStats& stats,
+                 const std::stop_token& stop) {
+  blobs.for_each([&](const Digest& digest, const BlobInfo& info) {
     require_going_on(stop);
     ++stats.blobs;
     stats.stored_bytes += info.stored_bytes;
+    if (of_pages.contains(digest)) stats.stored_page_bytes += info.stored_bytes;
     switch (info.encoding) {
       case Encoding::raw: ++stats.raw_blobs; break;
       case Encoding::zstd: ++stats.zstd_blobs; break;
@@ -95,7 +97,7 @@ StoreStats collect_stats(const Store& store, const std::stop_token& stop) {
     }
   }
   stats.refs = store.catalog().refs().size();
-  count_blobs(store.blobs(), stats, stop);
+  count_blobs(store.blobs(), seen, stats, stop);
   return stats;
 }
 

@@ -73,7 +73,7 @@ TEST_CASE("commands that come later are not known") {
 }
 
 TEST_CASE("a wrong line ends with status 2 and one line that says what is wrong") {
-  const WrongUsage wrong = {
+  const pfcache::test::WrongUsage wrong = {
       {{}, "expected a command"},
       {{"capture"}, "SOURCE is required"},
       {{"capture", ""}, "SOURCE"},
@@ -117,7 +117,7 @@ TEST_CASE("a wrong line ends with status 2 and one line that says what is wrong"
       {{"prompt", "put", "--quant", "256"}, "--quant"},
       {{"prompt", "put", "--dedup", "maybe"}, "'maybe'"},
   };
-  check_wrong_usage({}, wrong);
+  pfcache::test::check_wrong_usage({}, wrong);
 }
 
 TEST_CASE("the commands of prompts are found behind their group") {

@@ -5,6 +5,7 @@
 
 using namespace pfcache::test;
 using pfcache::JsonDocument;
+namespace fs = std::filesystem;
 
 TEST_CASE("stats of an empty store have no ratios") {
   const Runner runner;
@@ -34,6 +35,43 @@ TEST_CASE("stats show that sessions of one conversation share") {
     CHECK(end - at <= 80);
     at = end + 1;
   }
+}
+
+TEST_CASE("stats show what takes space beside pages, and only what there is") {
+  const Runner runner;
+  CHECK(runner.must({"stats"}).find("beside pages") == std::string::npos);
+  runner.must({"capture", "synthetic:2:0"});
+  const std::string few = runner.must({"stats"});
+  CHECK(few.find("\nother blobs ") != std::string::npos);
+  CHECK(few.find("prompts") == few.rfind("prompts"));  // as chunks only
+  CHECK(few.find("warm starts") == std::string::npos);
+
+  write_file(runner.path("payload"), std::string(100'000, 'p'));
+  write_file(runner.path("hello"), "hello");
+  write_file(runner.path("again"), "hello again");
+  runner.must({"prompt", "put", runner.path("payload").native(), "--text", runner.path("hello").native()});
+  runner.must(
+      {"prompt", "put", runner.path("payload").native(), "--text", runner.path("again").native(), "--dedup", "on"});
+  CHECK(runner.run({"warm", "save", std::string(64, 'a'), "--kind", "final"}, {.input = "state"}).status == 0);
+  fs::create_directories(runner.store() / "staging/new/draft");
+  write_file(runner.store() / "staging/new/draft/manifest.json", "{}");
+  const std::string picture = runner.must({"stats"});
+  CHECK(picture.find("\nprompts ") != std::string::npos);
+  CHECK(picture.find("2 files, ") != std::string::npos);
+  CHECK(picture.find("\nwarm starts         5 B  1 of them, their budget is 1.0 GiB\n") != std::string::npos);
+  CHECK(picture.find("\narriving            2 B  1 of them, see pfcache list --staging") != std::string::npos);
+
+  const std::string text = runner.must({"--json", "stats"});
+  const JsonDocument document(text, "stats");
+  const auto root = document.root();
+  CHECK(root.u64("prompts") == 2);
+  CHECK(root.u64("prompt_bytes") < 150'000);
+  CHECK(root.u64("prompt_charged_bytes") > 200'000);
+  CHECK(root.u64("warm_entries") == 1);
+  CHECK(root.u64("warm_bytes") == 5);
+  CHECK(root.u64("staging_directories") == 1);
+  CHECK(root.u64("staging_bytes") == 2);
+  CHECK(root.u64("stored_page_bytes") < root.u64("stored_bytes"));
 }
 
 TEST_CASE("a manifest that can't be read makes the stats partial") {

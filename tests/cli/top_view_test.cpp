@@ -26,7 +26,7 @@ MountWindow made_up() {
   now.has_store_values = true;
   now[MountValue::store_logical_bytes] = 600;
   now[MountValue::store_unique_bytes] = 300;
-  now[MountValue::store_stored_bytes] = 100;
+  now[MountValue::store_stored_page_bytes] = 100;
   now.latencies.at(static_cast<std::size_t>(MountOperation::read)).counts.at(0) = 8;
   return window_between(earlier, now, 2, 3700);
 }

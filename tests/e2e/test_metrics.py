@@ -140,10 +140,10 @@ def test_the_store_is_counted_as_stats_counts_it(captured, store):
     mounted, _ = captured
     assert wait_until(lambda: value(mounted, "pfcache_store_snapshots") == 1)
     counted, told = store.json("stats"), stats(mounted)
-    for key in ("logical_bytes", "unique_bytes", "stored_bytes", "snapshots", "pages", "raw_blobs", "planes_blobs"):
+    for key in ("logical_bytes", "unique_bytes", "stored_bytes", "stored_page_bytes", "snapshots", "pages", "raw_blobs", "planes_blobs"):
         assert told[f"store_{key}"] == counted[key]
     assert value(mounted, "pfcache_store_names") == 1
-    ratio = counted["unique_bytes"] / counted["stored_bytes"]
+    ratio = counted["unique_bytes"] / counted["stored_page_bytes"]
     assert value(mounted, "pfcache_store_encoding_ratio") == pytest.approx(ratio)
 
 

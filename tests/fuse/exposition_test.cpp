@@ -58,7 +58,7 @@ TEST_CASE("of the store there are numbers once it has been scanned, and ratios w
   CHECK(to_exposition(metrics).find("_ratio") == std::string::npos);
   metrics[MountValue::store_logical_bytes] = 300;
   metrics[MountValue::store_unique_bytes] = 200;
-  metrics[MountValue::store_stored_bytes] = 100;
+  metrics[MountValue::store_stored_page_bytes] = 100;
   const std::string text = to_exposition(metrics);
   CHECK(has_line(text, "pfcache_store_sharing_ratio 1.5"));
   CHECK(has_line(text, "pfcache_store_encoding_ratio 2"));

@@ -152,6 +152,9 @@ TEST_CASE_FIXTURE(Fixture, "statistics count snapshots, pages and what deduplica
   CHECK(stats.blobs == 16 + 2 + 1);
   CHECK(stats.raw_blobs + stats.zstd_blobs == stats.blobs);
   CHECK(stats.stored_bytes == store.blobs().physical_bytes());
+  std::uint64_t other_bytes = fs::file_size(blob_file(sha256(as_bytes("nobody needs me"))));
+  for (const Digest& manifest : store.catalog().snapshots()) other_bytes += fs::file_size(blob_file(manifest));
+  CHECK(stats.stored_page_bytes == stats.stored_bytes - other_bytes);
   CHECK(stats.unreadable.empty());
 }
 
