@@ -46,7 +46,7 @@ struct LinkSource {
   std::optional<Node> sealed;
 };
 
-/// The bytes of a file that appears. Thread-safe.
+/// A file that appears, open. Thread-safe.
 class Apparition {
  public:
   Apparition() = default;
@@ -54,10 +54,17 @@ class Apparition {
   Apparition& operator=(const Apparition&) = delete;
   virtual ~Apparition() = default;
 
-  [[nodiscard]] virtual std::uint64_t size_bytes() const noexcept = 0;
+  [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
 
   /// Fills `out` from `offset` on. REQUIRES: no further than the end. Throws: EIO for what is damaged.
   virtual void read(std::uint64_t offset, std::span<std::byte> out) const = 0;
+
+  /// Changes bytes, or the length, where it can be changed. False, and nothing is, for what takes a real file.
+  virtual bool write(std::uint64_t /*offset*/, std::span<const std::byte> /*bytes*/) { return false; }
+  virtual bool resize(std::uint64_t /*size_bytes*/) { return false; }
+
+  /// The store's file that it is made of, where there is one: for fstat(2) and fsync(2).
+  [[nodiscard]] virtual std::optional<int> source_fd() const noexcept { return std::nullopt; }
 };
 
 using ApparitionPtr = std::shared_ptr<const Apparition>;
@@ -151,6 +158,12 @@ class Area {
 
   /// The file that appears, to be read; null when none does. Throws: EIO.
   [[nodiscard]] virtual ApparitionPtr open_apparition(FileSystem& /*fs*/, const MirrorPlace& /*place*/) {
+    return nullptr;
+  }
+
+  /// The same, to be written too; null where that takes a real file from the beginning. Throws: EIO.
+  [[nodiscard]] virtual std::shared_ptr<Apparition> open_writable_apparition(FileSystem& /*fs*/,
+                                                                             const MirrorPlace& /*place*/) {
     return nullptr;
   }
 

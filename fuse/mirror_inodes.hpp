@@ -26,6 +26,8 @@
 
 namespace pfcache::fuse {
 
+class Apparition;
+
 /// The directories of the store that are shown so.
 enum class MirrorArea : std::uint8_t {
   fresh,     ///< STORE/staging/new at /new
@@ -70,9 +72,10 @@ class MirrorInode {
   struct OpenState {
     std::mutex mutex;
     unsigned opens = 0;
-    UniqueFd fd;               ///< of the real file, for reading and writing, while opens > 0
-    int backing_id = 0;        ///< 0: by requests
-    unsigned apparitions = 0;  ///< opens of what the store has in the place of a file, besides: cached ones
+    UniqueFd fd;                          ///< of the real file, for reading and writing, while opens > 0
+    std::shared_ptr<Apparition> written;  ///< instead of `fd`: what appears, as long as it takes what is written
+    int backing_id = 0;                   ///< 0: by requests
+    unsigned apparitions = 0;             ///< opens of what the store has in the place of a file, besides: cached ones
     bool is_written = false;
   };
   OpenState open;

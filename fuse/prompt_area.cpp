@@ -158,7 +158,7 @@ void PromptArea::after_flush(FileSystem& fs, const MirrorPlace& place) {
     const std::scoped_lock lock(mutex_);
     if (changed_.erase(place.names[0]) == 0) return;
   }
-  adopt(fs, *name);
+  adopt(fs, fs.writes.files.find(place) ? *name : recipe_of(*name));
 }
 
 void PromptArea::adopt(FileSystem& fs, const PromptName& name) {
@@ -218,12 +218,21 @@ void PromptArea::add_apparitions(FileSystem& /*fs*/, const MirrorPlace& /*direct
 }
 
 ApparitionPtr PromptArea::open_apparition(FileSystem& fs, const MirrorPlace& place) {
+  return open_recipe(fs, place, {.verify = false, .touch = false});
+}
+
+std::shared_ptr<Apparition> PromptArea::open_writable_apparition(FileSystem& fs, const MirrorPlace& place) {
+  return open_recipe(fs, place, {.verify = false, .touch = false, .writable = true});
+}
+
+std::shared_ptr<Apparition> PromptArea::open_recipe(FileSystem& fs, const MirrorPlace& place,
+                                                    const PromptLoadOptions& options) {
   const auto name = entry_at(place);
   if (!name || !fs.writes.files.find(place_of_recipe(*name))) return nullptr;
   try {
-    auto loaded = cache().load(name->key, {.verify = false, .touch = false});
+    auto loaded = cache().load(name->key, options);
     if (!loaded || loaded->info().name.form != PromptForm::recipe) return nullptr;
-    return std::make_shared<RecipeFile>(std::move(*loaded));
+    return std::make_shared<RecipeFile>(std::move(*loaded), [this, file = place.names[0]] { note_changed(file); });
   } catch (const Error& error) {
     fs.log.tell(error.what());
     refuse(EIO, place.path());

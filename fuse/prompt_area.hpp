@@ -3,7 +3,8 @@
 //   <40 hex>.kv   an entry; a recipe (<40 hex>.kvd in the store) appears as the whole file that it stands for
 //
 // An entry comes by the rename of a file in flight, which is checked first: what stands under an entry's name is one.
-// Afterwards it is written in place, as engines do who count hits and append trailers.
+// Afterwards it is written in place, as engines do who count hits and append trailers: a recipe stays one by that, and
+// becomes a whole file when it is written to elsewhere.
 //
 // Nothing here goes by passthrough. The daemon has to see each read, so that a payload is checked against its checksum
 // before any of it is given out, and yet a program that reads the first 4 KiB of every file doesn't have the whole
@@ -50,12 +51,15 @@ class PromptArea final : public Area {
                                                            std::uint64_t id) override;
   void add_apparitions(FileSystem& fs, const MirrorPlace& directory, std::vector<AreaEntry>& entries) override;
   [[nodiscard]] ApparitionPtr open_apparition(FileSystem& fs, const MirrorPlace& place) override;
+  [[nodiscard]] std::shared_ptr<Apparition> open_writable_apparition(FileSystem& fs, const MirrorPlace& place) override;
   void materialize(FileSystem& fs, const MirrorPlace& place, bool with_bytes) override;
   [[nodiscard]] std::optional<std::string> attribute(FileSystem& fs, const MirrorPlace& place,
                                                      std::string_view name) override;
 
  private:
   [[nodiscard]] DiskKvCache& cache();
+  [[nodiscard]] std::shared_ptr<Apparition> open_recipe(FileSystem& fs, const MirrorPlace& place,
+                                                        const PromptLoadOptions& options);
   void adopt(FileSystem& fs, const PromptName& name);
   [[nodiscard]] bool is_verified(int fd);
   void note_verified(int fd);

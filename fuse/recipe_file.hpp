@@ -1,11 +1,13 @@
 // A recipe shown as the whole prompt file that it stands for.
 //
 // Read piece by piece from its chunks, each checked against its digest: what is read takes no second place on disk or
-// among the hot pages, and the first byte doesn't wait for the last.
+// among the hot pages, and the first byte doesn't wait for the last. What is written to the header or behind the
+// payload goes into the recipe itself: who counts a hit or appends a trailer doesn't undo the deduplication of the
+// payload.
 #pragma once
 
+#include <functional>
 #include <mutex>
-#include <vector>
 
 #include "fuse/area.hpp"
 #include "pfcache/disk_kv_cache.hpp"
@@ -14,18 +16,21 @@ namespace pfcache::fuse {
 
 class RecipeFile final : public Apparition {
  public:
-  explicit RecipeFile(LoadedPrompt prompt);
+  /// `note_resized` is called when another length was given to it. REQUIRES: loaded as writable, if it is written.
+  explicit RecipeFile(LoadedPrompt prompt, std::function<void()> note_resized = {});
 
-  [[nodiscard]] std::uint64_t size_bytes() const noexcept override;
+  [[nodiscard]] std::uint64_t size_bytes() const override;
   void read(std::uint64_t offset, std::span<std::byte> out) const override;
+  bool write(std::uint64_t offset, std::span<const std::byte> bytes) override;
+  bool resize(std::uint64_t size_bytes) override;
+  [[nodiscard]] std::optional<int> source_fd() const noexcept override { return prompt_.fd(); }
 
  private:
-  [[nodiscard]] std::uint64_t payload_bytes() const noexcept { return prompt_.info().header.payload_bytes; }
+  void note_size(std::uint64_t before) const;
 
   mutable std::mutex mutex_;
-  LoadedPrompt prompt_;  // guarded by mutex_, but for its info
-  std::vector<std::byte> head_;
-  std::vector<std::byte> trailer_;
+  LoadedPrompt prompt_;  // guarded by mutex_, but for its descriptor
+  std::function<void()> note_resized_;
 };
 
 }  // namespace pfcache::fuse

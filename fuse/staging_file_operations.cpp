@@ -1,5 +1,8 @@
 // Files that are written: create, open, read, write, flush, release, and what changes their length.
 //
+// What appears in the place of a file is opened as it is, by readers and by writers whose writes it takes; a real file
+// is made of it with the first write that it doesn't take, for all who have it open to write.
+//
 // Where the kernel can, it reads and writes the real file itself (passthrough); its rule of one way at a time for an
 // inode is kept as in open_files.hpp: the first open decides, the last release ends it. The real file is open for
 // reading and writing however the caller opened it, since all who have it open share the descriptor.
@@ -36,16 +39,16 @@ bool wants_to_write(const fuse_file_info& file) {
   return (file.flags & O_ACCMODE) != O_RDONLY || (file.flags & O_TRUNC) != 0;
 }
 
-// One more open of the real file, which `open_real` opens when it is the first.
-template <typename OpenReal>
-int add_open(FileSystem& fs, const Handle& handle, OpenReal&& open_real) {
+// One more open of the file. `open_first` opens it when it is the first.
+template <typename OpenFirst>
+int add_open(FileSystem& fs, const Handle& handle, OpenFirst&& open_first) {
   MirrorInode& inode = *handle.inode;
   const std::scoped_lock lock(inode.open.mutex);
   MirrorInode::OpenState& state = inode.open;
   if (state.opens == 0) {
-    state.fd = open_real();
+    open_first(state);
     state.is_written = false;
-    const bool passes_through = fs.passthrough.is_on() && state.apparitions == 0 && !handle.watched;
+    const bool passes_through = fs.passthrough.is_on() && state.apparitions == 0 && !handle.watched && !state.written;
     state.backing_id = passes_through ? fs.passthrough.open_backing(state.fd.get()) : 0;
   }
   ++state.opens;
@@ -63,13 +66,21 @@ bool take_open_back(FileSystem& fs, MirrorInode& inode) noexcept {
   if (state.backing_id > 0) fs.passthrough.close_backing(state.backing_id);
   state.backing_id = 0;
   state.fd.reset();
+  state.written.reset();
   return state.is_written;
 }
 
-int fd_of(const Handle& handle) {
+// Stays open as long as the handle is.
+int fd_of(FileSystem& fs, const Handle& handle) {
   const std::scoped_lock lock(handle.inode->open.mutex);
-  if (!handle.inode->open.fd) throw Error::from_errno(EBADF, "no real file");
-  return handle.inode->open.fd.get();  // stays open as long as the handle is
+  return real_fd(fs, handle.inode);
+}
+
+// What appears in the place of a real file; null when there is one.
+ApparitionPtr apparition_of(const Handle& handle) {
+  if (handle.apparition) return handle.apparition;
+  const std::scoped_lock lock(handle.inode->open.mutex);
+  return handle.inode->open.written;
 }
 
 // Whose file it is hears of it until it is closed.
@@ -131,13 +142,17 @@ void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info*
   const bool truncates = (file->flags & O_TRUNC) != 0;
   if (truncates && place) area_of(fs, *place).before_truncation(*place);
   if (place && area_of(fs, *place).sees_all()) handle->watched = place;
-  const int backing_id = add_open(fs, *handle, [&] {
+  const int backing_id = add_open(fs, *handle, [&](MirrorInode::OpenState& state) {
     if (!place) throw Error::from_errno(ENOENT, "open");
-    if (handle->writes && !fs.writes.files.find(*place)) area_of(fs, *place).materialize(fs, *place, !truncates);
-    return fs.writes.files.open_file(*place, fs.writes.is_writable ? O_RDWR : O_RDONLY);
+    if (handle->writes && !fs.writes.files.find(*place)) {
+      if (!truncates) state.written = area_of(fs, *place).open_writable_apparition(fs, *place);
+      if (state.written) return;
+      area_of(fs, *place).materialize(fs, *place, !truncates);
+    }
+    state.fd = fs.writes.files.open_file(*place, fs.writes.is_writable ? O_RDWR : O_RDONLY);
   });
   MirrorInode& inode = *handle->inode;
-  if (truncates && ::ftruncate(fd_of(*handle), 0) != 0) {
+  if (truncates && ::ftruncate(fd_of(fs, *handle), 0) != 0) {
     const int failure = errno;
     static_cast<void>(take_open_back(fs, inode));
     throw Error::from_errno(failure, "ftruncate");
@@ -179,7 +194,7 @@ void on_create(fuse_req_t req, fuse_ino_t parent_ino, const char* name, mode_t /
     auto handle =
         std::make_unique<Handle>(Handle{fs.writes.inodes.child(parent, name, S_IFREG), true, nullptr, nullptr, {}});
     if (area_of(fs, place).sees_all()) handle->watched = place;
-    const int backing_id = add_open(fs, *handle, [&] { return std::move(made); });
+    const int backing_id = add_open(fs, *handle, [&](MirrorInode::OpenState& state) { state.fd = std::move(made); });
     area_of(fs, place).note_made(fs, place);
     note_copier(fs, req, place, file->flags);
     fuse_entry_param entry{};
@@ -210,9 +225,18 @@ fuse_bufvec bytes_of_file(int fd, std::size_t size, off_t offset) {
   return bytes;
 }
 
+fuse_bufvec bytes_in_memory(std::span<std::byte> bytes) {
+  fuse_bufvec vector{};
+  vector.count = 1;
+  vector.buf[0].size = bytes.size();
+  vector.buf[0].mem = bytes.data();
+  return vector;
+}
+
 void read_apparition(FileSystem& fs, fuse_req_t req, const Apparition& from, std::size_t size, off_t offset) {
-  const std::uint64_t start = std::min(static_cast<std::uint64_t>(offset), from.size_bytes());
-  fs.scratch.with(std::min<std::uint64_t>(size, from.size_bytes() - start), [&](std::span<std::byte> bytes) {
+  const std::uint64_t end = from.size_bytes();
+  const std::uint64_t start = std::min(static_cast<std::uint64_t>(offset), end);
+  fs.scratch.with(std::min<std::uint64_t>(size, end - start), [&](std::span<std::byte> bytes) {
     from.read(start, bytes);
     return fuse_reply_buf(req, reinterpret_cast<const char*>(bytes.data()), bytes.size());
   });
@@ -222,8 +246,8 @@ void on_read(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, fus
   if (!is_mirror_id(ino)) return sealed_operations().read(req, ino, size, offset, file);
   answer(req, [&](FileSystem& fs) {
     const Handle& handle = handle_of(*file);
-    if (handle.apparition) return read_apparition(fs, req, *handle.apparition, size, offset);
-    const int fd = fd_of(handle);
+    if (const ApparitionPtr from = apparition_of(handle)) return read_apparition(fs, req, *from, size, offset);
+    const int fd = fd_of(fs, handle);
     if (handle.watched) {
       const std::uint64_t end = static_cast<std::uint64_t>(offset) + size;
       const MirrorPlace place = fs.writes.inodes.place_of(handle.inode).value_or(*handle.watched);
@@ -239,7 +263,40 @@ void change_file(FileSystem& fs, const Handle& handle, off_t offset, std::uint64
   const auto place = handle.watched ? fs.writes.inodes.place_of(handle.inode) : std::nullopt;
   if (!place) return make();
   const auto begin = static_cast<std::uint64_t>(offset);
-  area_of(fs, *place).change(fs, *place, fd_of(handle), {begin, begin + size_bytes}, make);
+  area_of(fs, *place).change(fs, *place, fd_of(fs, handle), {begin, begin + size_bytes}, make);
+}
+
+void write_file(FileSystem& fs, fuse_req_t req, const Handle& handle, fuse_bufvec& from, off_t offset) {
+  const std::size_t size = fuse_buf_size(&from);
+  fuse_bufvec to = bytes_of_file(fd_of(fs, handle), size, offset);
+  ssize_t written = 0;
+  change_file(fs, handle, offset, size, [&] {
+    written = fuse_buf_copy(&to, &from, static_cast<fuse_buf_copy_flags>(0));
+    if (written < 0) throw Error::from_errno(static_cast<int>(-written), "write");
+  });
+  fs.metrics.add(MountValue::written_bytes, static_cast<std::uint64_t>(written));
+  fuse_reply_write(req, static_cast<std::size_t>(written));
+}
+
+// Under the lock, since what it is made a real file of must have all that was written before. False when it takes one.
+bool write_apparition(const Handle& handle, std::span<const std::byte> bytes, off_t offset) {
+  const std::scoped_lock lock(handle.inode->open.mutex);
+  const auto& apparition = handle.inode->open.written;
+  return apparition && apparition->write(static_cast<std::uint64_t>(offset), bytes);
+}
+
+// The bytes may be in a pipe, from which they are to be had once.
+void write_apparition_or_file(FileSystem& fs, fuse_req_t req, const Handle& handle, fuse_bufvec& from, off_t offset) {
+  fs.scratch.with(fuse_buf_size(&from), [&](std::span<std::byte> bytes) {
+    fuse_bufvec memory = bytes_in_memory(bytes);
+    const ssize_t copied = fuse_buf_copy(&memory, &from, static_cast<fuse_buf_copy_flags>(0));
+    if (copied < 0) throw Error::from_errno(static_cast<int>(-copied), "write");
+    bytes = bytes.first(static_cast<std::size_t>(copied));
+    memory = bytes_in_memory(bytes);
+    if (!write_apparition(handle, bytes, offset)) return write_file(fs, req, handle, memory, offset);
+    fs.metrics.add(MountValue::written_bytes, bytes.size());
+    fuse_reply_write(req, bytes.size());
+  });
 }
 
 void on_write_buf(fuse_req_t req, fuse_ino_t ino, fuse_bufvec* from, off_t offset, fuse_file_info* file) noexcept {
@@ -249,15 +306,8 @@ void on_write_buf(fuse_req_t req, fuse_ino_t ino, fuse_bufvec* from, off_t offse
   }
   answer(req, [&](FileSystem& fs) {
     const Handle& handle = handle_of(*file);
-    const std::size_t size = fuse_buf_size(from);
-    fuse_bufvec to = bytes_of_file(fd_of(handle), size, offset);
-    ssize_t written = 0;
-    change_file(fs, handle, offset, size, [&] {
-      written = fuse_buf_copy(&to, from, static_cast<fuse_buf_copy_flags>(0));
-      if (written < 0) throw Error::from_errno(static_cast<int>(-written), "write");
-    });
-    fs.metrics.add(MountValue::written_bytes, static_cast<std::uint64_t>(written));
-    fuse_reply_write(req, static_cast<std::size_t>(written));
+    if (apparition_of(handle)) return write_apparition_or_file(fs, req, handle, *from, offset);
+    write_file(fs, req, handle, *from, offset);
   });
 }
 
@@ -278,9 +328,10 @@ void on_release(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
 }
 
 void on_fsync(fuse_req_t req, fuse_ino_t ino, int is_data_only, fuse_file_info* file) noexcept {
-  answer(req, [&](FileSystem& /*fs*/) {
+  answer(req, [&](FileSystem& fs) {
     if (is_mirror_id(ino) && !handle_of(*file).apparition) {
-      const int fd = fd_of(handle_of(*file));
+      const ApparitionPtr written = apparition_of(handle_of(*file));
+      const int fd = written ? written->source_fd().value_or(-1) : fd_of(fs, handle_of(*file));
       if ((is_data_only != 0 ? ::fdatasync(fd) : ::fsync(fd)) != 0) throw Error::from_last_errno("fsync");
     }
     fuse_reply_err(req, 0);
@@ -293,7 +344,7 @@ void on_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
     if (!is_mirror_id(ino)) throw Error::from_errno(EPERM, "fallocate");
     const Handle& handle = handle_of(*file);
     change_file(fs, handle, offset, static_cast<std::uint64_t>(length), [&] {
-      if (::fallocate(fd_of(handle), mode, offset, length) != 0) throw Error::from_last_errno("fallocate");
+      if (::fallocate(fd_of(fs, handle), mode, offset, length) != 0) throw Error::from_last_errno("fallocate");
     });
     fuse_reply_err(req, 0);
   });

@@ -138,13 +138,19 @@ void cut_file(FileSystem& fs, const std::optional<MirrorPlace>& place, int fd, o
 void truncate_mirror(FileSystem& fs, const MirrorInodePtr& inode, off_t size_bytes) {
   const std::scoped_lock lock(inode->open.mutex);
   const auto place = fs.writes.inodes.place_of(inode);
-  if (inode->open.fd) {
+  const auto size = static_cast<std::uint64_t>(size_bytes);
+  if (inode->open.opens > 0) {
     inode->open.is_written = true;
-    return cut_file(fs, place, inode->open.fd.get(), size_bytes);
+    if (inode->open.written && inode->open.written->resize(size)) return;
+    return cut_file(fs, place, real_fd(fs, inode), size_bytes);
   }
   if (!place) throw Error::from_errno(ENOENT, "truncate");
   if (size_bytes == 0) area_of(fs, *place).before_truncation(*place);
-  if (!fs.writes.files.find(*place)) area_of(fs, *place).materialize(fs, *place, size_bytes > 0);
+  if (!fs.writes.files.find(*place)) {
+    const auto apparition = area_of(fs, *place).open_writable_apparition(fs, *place);
+    if (apparition && apparition->resize(size)) return;
+    area_of(fs, *place).materialize(fs, *place, size_bytes > 0);
+  }
   cut_file(fs, place, fs.writes.files.open_file(*place, O_RDWR).get(), size_bytes);
 }
 
@@ -284,8 +290,11 @@ struct stat attributes_of(FileSystem& fs, const MirrorInodePtr& inode) {
   struct stat found {};
   {
     const std::scoped_lock lock(inode->open.mutex);
-    if (inode->open.fd) {
-      if (::fstat(inode->open.fd.get(), &found) != 0) throw Error::from_last_errno("fstat");
+    const auto* written = inode->open.written.get();
+    const int fd = written != nullptr ? written->source_fd().value_or(-1) : inode->open.fd.get();
+    if (fd >= 0) {
+      if (::fstat(fd, &found) != 0) throw Error::from_last_errno("fstat");
+      if (written != nullptr) found.st_size = static_cast<off_t>(written->size_bytes());
       return attributes_of_real(fs, found, fs.writes.inodes.place_of(inode), inode->id);
     }
   }
@@ -297,6 +306,23 @@ struct stat attributes_of(FileSystem& fs, const MirrorInodePtr& inode) {
   found.st_mode = S_IFDIR;
   found.st_nlink = 2;
   return fs.attributes.of_real(found, inode->id);
+}
+
+int real_fd(FileSystem& fs, const MirrorInodePtr& inode) {
+  MirrorInode::OpenState& state = inode->open;
+  if (state.written) {
+    const MirrorPlace place = place_of(fs, inode);
+    struct stat found {};
+    const auto source = state.written->source_fd();
+    const bool is_there = !source || (::fstat(*source, &found) == 0 && found.st_nlink > 0);
+    // What has the name by now is another file, which nobody has opened here.
+    if (!is_there || fs.writes.files.find(place)) throw Error::from_errno(ESTALE, place.path());
+    area_of(fs, place).materialize(fs, place, true);
+    state.fd = fs.writes.files.open_file(place, O_RDWR);
+    state.written.reset();
+  }
+  if (!state.fd) throw Error::from_errno(EBADF, "no real file");
+  return state.fd.get();
 }
 
 fuse_entry_param mirror_entry(FileSystem& fs, const MirrorInodePtr& inode, const struct stat& found) {

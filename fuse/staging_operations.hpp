@@ -20,6 +20,10 @@ namespace pfcache::fuse {
 /// Attributes of an inode: of its real file, or of what appears in its place. Throws: ENOENT.
 [[nodiscard]] struct stat attributes_of(FileSystem& fs, const MirrorInodePtr& inode);
 
+/// The descriptor of the real file of an inode that is open, which is made when it was open by what appears.
+/// REQUIRES: its open.mutex is held. Throws: ESTALE when that was removed or replaced since; system errors.
+[[nodiscard]] int real_fd(FileSystem& fs, const MirrorInodePtr& inode);
+
 /// The answer that names it, its lookup counted. `found` = its attributes_of().
 [[nodiscard]] fuse_entry_param mirror_entry(FileSystem& fs, const MirrorInodePtr& inode, const struct stat& found);
 

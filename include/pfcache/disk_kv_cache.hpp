@@ -78,8 +78,9 @@ struct PromptSaveResult {
 };
 
 struct PromptLoadOptions {
-  bool verify = true;  ///< read the payload and check it against the checksum made when it was saved
-  bool touch = true;   ///< count a hit, where the file may be written
+  bool verify = true;     ///< read the payload and check it against the checksum made when it was saved
+  bool touch = true;      ///< count a hit, where the file may be written
+  bool writable = false;  ///< for write_whole() and resize_whole(). Throws: system errors where it may not be written
 };
 
 /// An entry that was opened. It stays readable when the entry is replaced or evicted. One thread at a time.
@@ -92,8 +93,6 @@ class LoadedPrompt {
   [[nodiscard]] const PromptInfo& info() const noexcept;
   /// Its SHA-1 is the key.
   [[nodiscard]] const std::string& text() const noexcept;
-  /// The header and the text as a whole file begins, also for a recipe.
-  [[nodiscard]] std::vector<std::byte> whole_head() const;
   /// True when the payload is known to be what was saved; false for one that came without a checksum (of ds4, or copied
   /// without its extended attributes), or was not to be verified.
   [[nodiscard]] bool is_verified() const noexcept;
@@ -107,6 +106,26 @@ class LoadedPrompt {
 
   /// What follows the payload. Throws: Errc::too_large; system errors.
   [[nodiscard]] std::vector<std::byte> trailer() const;
+
+  /// The whole file that the entry is, or stands for as a recipe, as it is by now: what was written to its header and
+  /// trailer since it was opened is in it.
+  [[nodiscard]] std::uint64_t whole_bytes() const;
+
+  /// Fills `out` from `offset` of that file. REQUIRES: no further than its end. Throws: as read_payload.
+  void read_whole(std::uint64_t offset, std::span<std::byte> out) const;
+
+  /// Writes into that file where a recipe has the bytes itself: to the header, whose magic and lengths must stay what
+  /// they are, and behind the payload. False, and nothing is written, for other bytes: they take a whole file, see
+  /// DiskKvCache::make_whole. Not synced. REQUIRES: a recipe, loaded as writable.
+  /// Throws: Errc::too_large above kMaxPromptTrailerBytes; system errors.
+  bool write_whole(std::uint64_t offset, std::span<const std::byte> bytes);
+
+  /// Gives that file another length, by cutting the trailer or by zeros behind it. False, and nothing is done, when it
+  /// would end before the payload does. As write_whole() otherwise.
+  bool resize_whole(std::uint64_t size_bytes);
+
+  /// The open file, of the form that info() says: for fstat(2) and fsync(2).
+  [[nodiscard]] int fd() const noexcept;
 
  private:
   friend class DiskKvCache;

@@ -28,6 +28,8 @@ int FileOps::allocate(int fd, off_t size_bytes) {
   return -1;
 }
 
+int FileOps::resize(int fd, off_t size_bytes) { return ::ftruncate(fd, size_bytes); }
+
 int FileOps::fsync(int fd) { return ::fsync(fd); }
 
 int FileOps::rename(int from_dir_fd, const char* from, int to_dir_fd, const char* to) {

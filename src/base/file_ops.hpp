@@ -22,6 +22,8 @@ class FileOps {
   virtual ssize_t pwrite(int fd, const void* bytes, size_t size_bytes, off_t offset);
   /// posix_fallocate(3), with errno set and -1 returned on failure.
   virtual int allocate(int fd, off_t size_bytes);
+  /// ftruncate(2).
+  virtual int resize(int fd, off_t size_bytes);
   virtual int fsync(int fd);
   virtual int rename(int from_dir_fd, const char* from, int to_dir_fd, const char* to);
   virtual int unlink(int dir_fd, const char* name, int flags);

@@ -34,8 +34,8 @@ Directory open_or_make(const std::filesystem::path& path) {
   return Directory::open(target.parent_path()).make_directory(target.filename().native());
 }
 
-/// For counting hits where that is allowed, and else for reading.
-UniqueFd open_for_touch(const Directory& directory, const std::string& name) {
+/// For counting hits where that is allowed, and for those who write.
+UniqueFd open_to_write(const Directory& directory, const std::string& name) {
   return UniqueFd(directory.ops().open(directory.fd(), name.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK, 0));
 }
 
@@ -164,15 +164,19 @@ std::optional<LoadedPrompt> DiskKvCache::Impl::load(const PromptName& name,
                                                     const PromptLoadOptions& load_options) const {
   const std::string file_name = name.file_name();
   auto loaded = std::make_unique<LoadedPrompt::Impl>();
-  bool may_touch = load_options.touch;
-  if (may_touch) loaded->fd = open_for_touch(directory, file_name);
+  if (load_options.touch || load_options.writable) loaded->fd = open_to_write(directory, file_name);
+  const bool may_touch = load_options.touch && loaded->fd;
   if (!loaded->fd) {
-    may_touch = false;
+    if (load_options.writable && errno == ENOENT) return std::nullopt;
+    if (load_options.writable) {
+      throw Error::from_last_errno(fmt::format("cannot open '{}' to write it", directory.path_of(file_name)));
+    }
     auto found = directory.find_file(file_name);
     if (!found) return std::nullopt;
     loaded->fd = std::move(*found);
   }
   const int fd = loaded->fd.get();
+  loaded->ops = &directory.ops();
   loaded->path = directory.path_of(file_name);
   loaded->info = read_prompt_info(fd, name, loaded->path);
   loaded->text = read_prompt_text(fd, loaded->info, loaded->path);

@@ -9,7 +9,6 @@
 #include "base/directory.hpp"
 #include "pfcache/error.hpp"
 #include "prompt/prompt_file.hpp"
-#include "prompt/prompt_header.hpp"
 
 namespace pfcache {
 
@@ -64,20 +63,12 @@ LoadedPrompt::~LoadedPrompt() = default;
 
 const PromptInfo& LoadedPrompt::info() const noexcept { return impl_->info; }
 const std::string& LoadedPrompt::text() const noexcept { return impl_->text; }
-std::vector<std::byte> LoadedPrompt::whole_head() const {
-  const auto header = encode_prompt_header(impl_->info.header, PromptForm::whole);
-  const auto text = as_bytes(impl_->text);
-  std::vector<std::byte> head(header.size() + text.size());
-  std::ranges::copy(header, head.begin());
-  std::ranges::copy(text, std::span(head).subspan(header.size()).begin());
-  return head;
-}
 
 bool LoadedPrompt::is_verified() const noexcept { return impl_->is_verified; }
 
 std::span<const std::byte> LoadedPrompt::payload() {
   if (impl_->info.header.payload_bytes == 0) return {};
-  if (impl_->info.name.form == PromptForm::whole) return impl_->map();
+  if (!impl_->is_recipe()) return impl_->map();
   if (impl_->decoded.empty()) {
     // The recipe was read and its lengths add up to this.
     std::vector<std::byte> bytes(impl_->info.header.payload_bytes);
@@ -93,7 +84,7 @@ void LoadedPrompt::read_payload(std::uint64_t offset, std::span<std::byte> out) 
     throw Error(Errc::invalid_argument, fmt::format("'{}': {} bytes at {} are wanted of a payload of {}", impl_->path,
                                                     out.size(), offset, size));
   }
-  if (impl_->info.name.form == PromptForm::recipe) {
+  if (impl_->is_recipe()) {
     impl_->read_chunks(offset, out);
   } else {
     read_exactly_at(impl_->fd.get(), body_offset(impl_->info) + offset, out, impl_->path);

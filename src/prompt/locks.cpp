@@ -26,6 +26,13 @@ UniqueFd open_again(const Directory& directory) {
   return fd;
 }
 
+bool lock_alone(int fd) noexcept {
+  while (::flock(fd, LOCK_EX) != 0) {
+    if (errno != EINTR) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 DirectoryLock::DirectoryLock(const Directory& directory, std::chrono::milliseconds wait) : fd_(open_again(directory)) {
@@ -45,10 +52,15 @@ void lock_temp_file(int fd) noexcept { std::ignore = ::flock(fd, LOCK_EX | LOCK_
 
 bool is_unlocked(int fd) noexcept { return ::flock(fd, LOCK_EX | LOCK_NB) == 0; }
 
+HeaderLock::HeaderLock(int fd) noexcept : fd_(fd), is_held_(lock_alone(fd)) {}
+
+HeaderLock::~HeaderLock() {
+  if (is_held_) std::ignore = ::flock(fd_, LOCK_UN);
+}
+
 void touch_prompt(FileOps& ops, int fd, std::uint64_t now_unix_secs) noexcept {
-  while (::flock(fd, LOCK_EX) != 0) {
-    if (errno != EINTR) return;
-  }
+  const HeaderLock lock(fd);
+  if (!lock.is_held()) return;
   std::array<std::byte, kUseEnd - kHitCountOffset> use{};
   if (::pread(fd, use.data(), use.size(), kHitCountOffset) == ssize_t{use.size()}) {
     const auto count = load_le<std::uint32_t>(use);
@@ -57,7 +69,6 @@ void touch_prompt(FileOps& ops, int fd, std::uint64_t now_unix_secs) noexcept {
     // One write within one block: no crash comes between the count and the time.
     std::ignore = ops.pwrite(fd, use.data(), use.size(), kHitCountOffset);
   }
-  std::ignore = ::flock(fd, LOCK_UN);
 }
 
 }  // namespace pfcache

@@ -23,6 +23,22 @@ void lock_temp_file(int fd) noexcept;
 /// True when nobody holds the open file.
 [[nodiscard]] bool is_unlocked(int fd) noexcept;
 
+/// The header of an open entry for oneself, among those of our programs that change it.
+class HeaderLock {
+ public:
+  explicit HeaderLock(int fd) noexcept;
+  ~HeaderLock();
+  HeaderLock(const HeaderLock&) = delete;
+  HeaderLock& operator=(const HeaderLock&) = delete;
+
+  /// False where files can't be locked.
+  [[nodiscard]] bool is_held() const noexcept { return is_held_; }
+
+ private:
+  int fd_;
+  bool is_held_;
+};
+
 /// Counts a hit in an open file and notes the time: both or neither, whatever crashes, and through the descriptor, so
 /// that they can't land in a newer file of the name. What stands between the two fields, context size to creation time,
 /// is put back as it was read: it says what was saved, and nobody changes it afterwards. Nothing happens to a file that

@@ -15,6 +15,10 @@ inline constexpr std::uint64_t kHitCountOffset = 12;
 inline constexpr std::uint64_t kLastUsedOffset = 32;
 inline constexpr std::uint64_t kUseEnd = kLastUsedOffset + 8;
 
+// What says how the rest is to be read, and never changes: before the first offset, and from the second on.
+inline constexpr std::uint64_t kMagicEnd = 4;
+inline constexpr std::uint64_t kLengthsOffset = 40;
+
 using PromptHeaderBytes = std::array<std::byte, kPromptHeaderBytes>;
 
 [[nodiscard]] PromptHeaderBytes encode_prompt_header(const PromptHeader& header, PromptForm form) noexcept;

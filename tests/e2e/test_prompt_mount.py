@@ -55,8 +55,8 @@ def test_the_golden_file_goes_in_by_the_mount_and_out_by_the_command_and_back(se
     assert path.read_bytes().endswith(b">by the command")
 
 
-DS4 = """
-import os, struct, sys
+DS4_SAVE = """
+import os, sys
 directory, key, data = sys.argv[1], sys.argv[2], sys.stdin.buffer.read()
 path = f"{directory}/{key}.kv"
 with open(f"{path}.tmp.{os.getpid()}", "wb") as file:
@@ -65,28 +65,34 @@ os.rename(file.name, path)
 for name in os.listdir(directory):
     with open(f"{directory}/{name}", "rb") as file:
         assert file.read(4096)[:3] == b"KVC", name
+"""
+DS4_USE = """
+import struct, sys
+path, payload_end, trailer = sys.argv[1], int(sys.argv[2]), sys.stdin.buffer.read()
 with open(path, "r+b") as file:
     header = bytearray(file.read(52))
     header[12:16] = struct.pack("<I", 7)
     file.seek(0)
     file.write(header)
 with open(path, "r+b") as file:
-    file.truncate(len(data))
-    file.seek(len(data))
-    file.write(b"KTM a trailer")
-with open(path, "rb") as file:
-    assert file.read() == bytes(header) + data[52:] + b"KTM a trailer"
+    file.truncate(payload_end)
+    file.seek(payload_end)
+    file.write(trailer)
 """
 
 
 def test_ds4_saves_scans_counts_hits_and_appends(served, store):
     key, data = kvc("a text", os.urandom(3 * MIB))
-    subprocess.run([sys.executable, "-c", DS4, str(served.path / "prompt"), key], input=data, check=True, timeout=60)
+    path = served.path / "prompt" / f"{key}.kv"
+    subprocess.run([sys.executable, "-c", DS4_SAVE, str(path.parent), key], input=data, check=True, timeout=60)
+    trailer = b"KTM a trailer"
+    subprocess.run([sys.executable, "-c", DS4_USE, str(path), str(len(data))], input=trailer, check=True, timeout=60)
+    assert path.read_bytes() == data[:12] + struct.pack("<I", 7) + data[16:] + trailer
     entry = store.json("prompt", "list")["prompts"][0]
     assert (entry["hits"], entry["trailer_bytes"]) == (7, 13)
     got = store.json("prompt", "get", key)
     assert got["verified"]
-    assert store.path.joinpath("prompt", f"{key}.kv").read_bytes()[52:] == data[52:] + b"KTM a trailer"
+    assert store.path.joinpath("prompt", path.name).read_bytes()[52:] == data[52:] + trailer
 
 
 def test_header_fields_are_attributes_that_no_list_shows(served):
@@ -191,33 +197,114 @@ def test_two_mounts_and_the_command_see_each_others_changes_at_once(store, tmp_p
         assert os.listdir(one.path / "prompt") == [f"{second}.kv"]
 
 
+def put_chunked(store, tmp_path, text, payload):
+    """Saves an entry as chunks: its key, and the whole file but for the times."""
+    key, data = kvc(text, payload)
+    (tmp_path / "text").write_text(text)
+    (tmp_path / "payload").write_bytes(payload)
+    options = "--quant 2 --reason cold --tokens 100 --ctx 8192 --dedup on".split()
+    assert store.run("prompt", "put", "--text", tmp_path / "text", *options, tmp_path / "payload").stdout.strip() == key
+    return key, data
+
+
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
 def test_a_recipe_is_the_whole_file_it_stands_for(served, store, tmp_path):
     prompt = served.path / "prompt"
-    key, data = kvc("nested", os.urandom(2 * MIB) + bytes(MIB))
-    data += b"KTM trailer"
-    header_and_payload = data[: -len(b"KTM trailer")]
-    (tmp_path / "text").write_text("nested")
-    options = "--quant 2 --reason cold --tokens 100 --ctx 8192 --dedup on".split()
-    put = store.run("prompt", "put", "--text", tmp_path / "text", *options, tmp_path / "payload", check=False)
-    assert put.returncode != 0  # no such payload
-    (tmp_path / "payload").write_bytes(header_and_payload[58:])
-    assert store.run("prompt", "put", "--text", tmp_path / "text", *options, tmp_path / "payload").stdout.strip() == key
+    key, data = put_chunked(store, tmp_path, "nested", os.urandom(2 * MIB) + bytes(MIB))
     path = prompt / f"{key}.kv"
-    assert os.listdir(prompt) == [path.name]
-    assert [p.name for p in (store.path / "prompt").iterdir()] == [f"{key}.kvd"]
+    assert os.listdir(prompt) == [path.name] and names(store.path / "prompt") == [f"{key}.kvd"]
     whole = path.read_bytes()
-    assert len(whole) == path.stat().st_size == len(header_and_payload)
-    assert whole[:24] == data[:24] and whole[40:] == header_and_payload[40:]  # all but the times
+    assert len(whole) == path.stat().st_size == len(data)
+    assert whole[:24] == data[:24] and whole[40:] == data[40:]
     assert os.getxattr(path, "user.pfcache.form") == b"kvd"
     with open(path, "rb") as file:
         assert os.pread(file.fileno(), 5000, MIB - 77) == whole[MIB - 77:MIB - 77 + 5000]
-    with open(path, "r+b") as file:  # a write makes it whole
-        file.seek(12)
-        file.write(struct.pack("<I", 9))
-    assert [p.name for p in (store.path / "prompt").iterdir()] == [path.name]
-    assert path.read_bytes() == whole[:12] + struct.pack("<I", 9) + whole[16:]
+    with open(path, "r+b") as file:  # a write to the payload makes it whole
+        file.seek(MIB)
+        file.write(b"new")
+    assert names(store.path / "prompt") == [path.name]
+    assert path.read_bytes() == whole[:MIB] + b"new" + whole[MIB + 3:]
     os.unlink(path)
     assert os.listdir(prompt) == [] and list((store.path / "prompt").iterdir()) == []
+
+
+def test_hits_and_trailers_go_into_a_recipe_which_stays_one(served, store, tmp_path):
+    key, data = put_chunked(store, tmp_path, "nested", os.urandom(2 * MIB))
+    path = served.path / "prompt" / f"{key}.kv"
+    before = path.read_bytes()
+    blobs = store.blobs()
+    for trailer in (b"KTM a trailer", b"KTM"):  # the second replaces the first, as ds4 does it
+        subprocess.run([sys.executable, "-c", DS4_USE, str(path), str(len(data))], input=trailer, check=True, timeout=60)
+        assert path.read_bytes() == before[:12] + struct.pack("<I", 7) + before[16:] + trailer
+        assert path.stat().st_size == len(data) + len(trailer)
+    assert names(store.path / "prompt") == [f"{key}.kvd"] and store.blobs() == blobs
+    os.truncate(path, len(data))
+    assert path.read_bytes() == before[:12] + struct.pack("<I", 7) + before[16:]
+    entry = store.json("prompt", "list")["prompts"][0]
+    assert (entry["hits"], entry["trailer_bytes"], entry["form"]) == (7, 0, "kvd")
+    assert store.json("prompt", "get", key)["verified"]
+    assert os.getxattr(path, "user.pfcache.hits") == b"8"
+
+
+def test_what_a_recipe_cannot_take_makes_it_whole_with_all_that_was_written_before(served, store, tmp_path):
+    key, data = put_chunked(store, tmp_path, "nested", os.urandom(MIB))
+    path = served.path / "prompt" / f"{key}.kv"
+    expected = bytearray(path.read_bytes())
+
+    def write(fd, offset, data):
+        assert os.pwrite(fd, data, offset) == len(data)
+        expected[offset:offset + len(data)] = data
+
+    with open(path, "rb", buffering=0) as early, open(path, "r+b", buffering=0) as one, open(path, "r+b", buffering=0) as other:
+        assert os.pread(early.fileno(), 52, 0) == expected[:52]
+        write(one.fileno(), 12, b"\x05\0\0\0")
+        write(other.fileno(), len(data), b"KTM")
+        os.fsync(other.fileno())
+        assert names(store.path / "prompt") == [f"{key}.kvd"]
+        assert os.pread(early.fileno(), 52, 0) == expected[:52]
+        write(one.fileno(), 100, b"payload")
+        assert names(store.path / "prompt") == [path.name]
+        write(other.fileno(), 12, b"\x06\0\0\0")
+        write(other.fileno(), len(data), b"ktm2")
+        for file in (one, other):
+            assert os.fstat(file.fileno()).st_size == len(expected)
+            assert os.pread(file.fileno(), 2 * MIB, 0) == expected
+    assert path.read_bytes() == expected
+    assert store.json("prompt", "get", key)["verified"]
+
+
+def test_writes_to_a_recipe_that_was_replaced_land_in_no_newer_entry(served, store, tmp_path):
+    key, data = put_chunked(store, tmp_path, "nested", os.urandom(MIB))
+    path = served.path / "prompt" / f"{key}.kv"
+    with open(path, "r+b", buffering=0) as file:
+        put_chunked(store, tmp_path, "nested", b"newer" * 1000)
+        newer = (store.path / "prompt" / f"{key}.kvd").read_bytes()
+        os.pwrite(file.fileno(), b"\x05\0\0\0", 12)
+        assert os.pread(file.fileno(), 4, 12) == b"\x05\0\0\0"
+        assert errno_of(os.pwrite, file.fileno(), b"payload", 100) == errno.ESTALE
+        assert names(store.path / "prompt") == [f"{key}.kvd"] and (store.path / "prompt" / f"{key}.kvd").read_bytes() == newer
+        os.unlink(path)
+        assert os.fstat(file.fileno()).st_size == len(data)
+    assert names(store.path / "prompt") == []
+
+
+def test_a_trailer_makes_a_recipe_grow_in_the_budget(store, tmp_path, mount):
+    with Served(store, tmp_path / "mnt", "prompt_budget=64M", "prompt_policy=lru") as mounted:
+        paths = []
+        for number in range(2):
+            key, data = put_chunked(store, tmp_path, f"text {number}", bytes(30 * MIB))
+            paths.append(mounted.path / "prompt" / f"{key}.kv")
+        with open(paths[1], "r+b") as file:
+            file.seek(0, os.SEEK_END)
+            file.write(bytes(3 * MIB))
+        assert [path.exists() for path in paths] == [True, True]
+        with open(paths[1], "r+b") as file:
+            file.seek(0, os.SEEK_END)
+            file.write(bytes(3 * MIB))
+        assert [path.exists() for path in paths] == [False, True]
 
 
 def test_rsync_copies_out_and_in(served, store, tmp_path):

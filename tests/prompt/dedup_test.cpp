@@ -1,9 +1,14 @@
 // Payloads that are kept as chunks.
 #include <doctest/doctest.h>
 
+#include <array>
+#include <atomic>
+#include <thread>
+
 #include "base/bytes.hpp"
 #include "pfcache/fs_blob_store.hpp"
 #include "pfcache/mem_blob_store.hpp"
+#include "prompt/locks.hpp"
 #include "prompt/prompt_support.hpp"
 #include "prompt/recipe.hpp"
 #include "support/failure.hpp"
@@ -29,6 +34,16 @@ std::string session(int tokens) {
 std::uint64_t stored_bytes(const FsBlobStore& blobs, const DiskKvCache& cache) {
   std::uint64_t bytes = blobs.physical_bytes();
   for (const auto& entry : cache.list().entries) bytes += entry.file_bytes;
+  return bytes;
+}
+
+/// The whole file that an entry stands for, read in pieces that end within its parts.
+std::string whole_of(const LoadedPrompt& prompt, std::size_t piece_bytes = 7) {
+  std::string bytes(prompt.whole_bytes(), '\0');
+  for (std::size_t at = 0; at < bytes.size(); at += piece_bytes) {
+    const auto piece = std::as_writable_bytes(std::span(bytes)).subspan(at);
+    prompt.read_whole(at, piece.first(std::min(piece.size(), piece_bytes)));
+  }
   return bytes;
 }
 
@@ -78,12 +93,110 @@ TEST_CASE("a recipe is made the whole file that it stands for") {
   DiskKvCache cache(dir.path(), kBudget, dedup_in(blobs));
   const auto name = cache.save(golden_prompt(), as_bytes(kGoldenPayload)).info.name;
   const std::string golden = from_hex_text(kGoldenHex);
-  CHECK(as_text(cache.load(name.key, {.touch = false})->whole_head()) == golden.substr(0, 52 + 23));
+  CHECK(whole_of(*cache.load(name.key, {.touch = false})) == golden);
   CHECK(cache.make_whole(name.key));
   CHECK(names_in(dir.path()) == std::vector<std::string>{kGoldenKey + ".kv"});
   CHECK(slurp(dir.path() / (kGoldenKey + ".kv")) == golden);
   CHECK(cache.load(name.key)->is_verified());
   CHECK_FALSE(cache.make_whole(name.key));
+}
+
+TEST_CASE("a recipe takes writes to the header and behind the payload as the whole file would, and stays a recipe") {
+  const TempDir dir;
+  MemBlobStore blobs;
+  DiskKvCache cache(dir.path(), kBudget, dedup_in(blobs));
+  const auto key = cache.save(golden_prompt(), as_bytes(kGoldenPayload)).info.name.key;
+  std::string expected = from_hex_text(kGoldenHex);
+  const auto open = [&] { return *cache.load(key, {.touch = false, .writable = true}); };
+  auto writer = open();
+  const auto reader = open();
+  const auto write = [&](std::size_t offset, std::string_view bytes) {
+    if (!writer.write_whole(offset, as_bytes(bytes))) return false;
+    expected.resize(std::max(expected.size(), offset + bytes.size()));
+    expected.replace(offset, bytes.size(), bytes);
+    return true;
+  };
+  const auto resize = [&](std::size_t size) {
+    if (!writer.resize_whole(size)) return false;
+    expected.resize(size);
+    return true;
+  };
+  const std::size_t end = expected.size();
+  std::string header = expected.substr(0, 52);
+  header.replace(12, 4, std::string("\x07\0\0\0", 4)).replace(32, 2, "us");
+  CHECK(write(0, header));
+  CHECK(write(4, "\x04\x02"));
+  CHECK(write(2, expected.substr(2, 2)));
+  CHECK(write(end, "KTM a trailer"));
+  CHECK(write(end + 4, "another"));
+  CHECK(resize(end + 3));
+  CHECK(write(end + 5, "later"));
+  CHECK(resize(end));
+  CHECK(resize(end + 2));
+  CHECK(resize(end));
+  CHECK(write(end, "KTM"));
+  CHECK(whole_of(writer) == expected);
+  CHECK(whole_of(reader) == expected);
+  CHECK(whole_of(open(), 1000) == expected);
+  CHECK(cache.find(key)->header.hit_count == 7);
+  CHECK(names_in(dir.path()) == std::vector<std::string>{kGoldenKey + ".kvd"});
+  CHECK(cache.load(key)->is_verified());
+  CHECK(cache.find(key)->header.hit_count == 8);
+}
+
+TEST_CASE("what is written to a header is not taken back by a hit that is counted at the same time") {
+  const TempDir dir;
+  MemBlobStore blobs;
+  DiskKvCache cache(dir.path(), kBudget, dedup_in(blobs));
+  const auto key = cache.save(golden_prompt(), as_bytes(kGoldenPayload)).info.name.key;
+  const auto other = *cache.load(key, {.touch = false, .writable = true});
+  std::atomic<bool> is_done = false;
+  std::thread hitting([&] {
+    while (!is_done) touch_prompt(system_file_ops(), other.fd(), kNow);
+  });
+  auto writer = *cache.load(key, {.touch = false, .writable = true});
+  int taken_back = 0;
+  for (std::uint32_t ctx = 1; ctx <= 10'000; ++ctx) {
+    std::array<std::byte, 4> bytes{};
+    store_le(ctx, std::span<std::byte>(bytes));
+    writer.write_whole(16, bytes);
+    if (cache.find(key)->header.ctx_size != ctx) ++taken_back;
+  }
+  is_done = true;
+  hitting.join();
+  CHECK(taken_back == 0);
+}
+
+TEST_CASE("bytes that a recipe hasn't itself, its magic and its lengths take a whole file, and nothing is written") {
+  const TempDir dir;
+  MemBlobStore blobs;
+  DiskKvCache cache(dir.path(), kBudget, dedup_in(blobs));
+  const auto key = cache.save(golden_prompt(), as_bytes(kGoldenPayload)).info.name.key;
+  const fs::path file = dir.path() / (kGoldenKey + ".kvd");
+  const std::string before = slurp(file);
+  const std::string golden = from_hex_text(kGoldenHex);
+  auto writer = *cache.load(key, {.touch = false, .writable = true});
+  for (const auto& [offset, bytes] : std::vector<std::pair<std::size_t, std::string>>{{0, "KVX"},
+                                                                                      {3, "\x02"},
+                                                                                      {40, "\x1d"},
+                                                                                      {48, "\x18"},
+                                                                                      {0, golden.substr(0, 53)},
+                                                                                      {52, golden.substr(52, 1)},
+                                                                                      {golden.size() - 1, "sX"},
+                                                                                      {~std::size_t{0}, "x"}}) {
+    CAPTURE(offset);
+    if (offset < golden.size()) {
+      CHECK_FALSE(writer.write_whole(offset, as_bytes(bytes)));
+    } else {
+      CHECK(failure_of([&, at = offset, text = bytes] { writer.write_whole(at, as_bytes(text)); }).code ==
+            Errc::too_large);
+    }
+  }
+  CHECK_FALSE(writer.resize_whole(golden.size() - 1));
+  const auto too_long = golden.size() + kMaxPromptTrailerBytes + 1;
+  CHECK(failure_of([&] { writer.resize_whole(too_long); }).code == Errc::too_large);
+  CHECK(failure_of([&] { writer.write_whole(too_long - 1, as_bytes("x")); }).code == Errc::too_large);
+  CHECK(slurp(file) == before);
 }
 
 TEST_CASE("four nested checkpoints take hardly more than the longest") {

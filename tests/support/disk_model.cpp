@@ -104,6 +104,7 @@ void DiskModel::apply(const RecordingFileOps::Call& call) {
     case Kind::truncate: find(call.path)->bytes.clear(); break;
     case Kind::write: put_at(find(call.path)->bytes, call.offset, call.bytes); break;
     case Kind::extend: put_at(find(call.path)->bytes, call.offset, {}); break;
+    case Kind::resize: find(call.path)->bytes.resize(call.offset); break;
     case Kind::sync_file: find(call.path)->synced_bytes = find(call.path)->bytes; break;
     case Kind::sync_directory: sync_directory(find(call.path)); break;
   }

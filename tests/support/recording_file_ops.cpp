@@ -176,6 +176,16 @@ int RecordingFileOps::allocate(int fd, off_t size_bytes) {
   return end(FileOps::allocate(fd, size_bytes));
 }
 
+int RecordingFileOps::resize(int fd, off_t size_bytes) {
+  const std::scoped_lock lock(mutex_);
+  const auto place = place_of(fd);
+  if (!begin({.kind = Kind::resize, .path = place.value_or(""), .offset = static_cast<std::uint64_t>(size_bytes)},
+             place.has_value())) {
+    return -1;
+  }
+  return end(FileOps::resize(fd, size_bytes));
+}
+
 int RecordingFileOps::fsync(int fd) {
   const std::scoped_lock lock(mutex_);
   const auto place = place_of(fd);

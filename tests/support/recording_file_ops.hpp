@@ -70,6 +70,7 @@ class RecordingFileOps final : public FileOps {
   ssize_t write(int fd, const void* bytes, size_t size_bytes) override;
   ssize_t pwrite(int fd, const void* bytes, size_t size_bytes, off_t offset) override;
   int allocate(int fd, off_t size_bytes) override;
+  int resize(int fd, off_t size_bytes) override;
   int fsync(int fd) override;
   int rename(int from_dir_fd, const char* from, int to_dir_fd, const char* to) override;
   int unlink(int dir_fd, const char* name, int flags) override;
@@ -82,6 +83,7 @@ class RecordingFileOps final : public FileOps {
     truncate,
     write,
     extend,
+    resize,
     sync_file,
     sync_directory,
     rename,
@@ -94,7 +96,7 @@ class RecordingFileOps final : public FileOps {
     Kind kind = Kind::open_existing;
     std::string path = {};     ///< relative to the root; empty is the root
     std::string to = {};       ///< of a rename
-    std::uint64_t offset = 0;  ///< of a write; of an extend the new size
+    std::uint64_t offset = 0;  ///< of a write; of an extend and a resize the new size
     std::string bytes = {};
     bool done = false;  ///< succeeded, and inside the root
   };
