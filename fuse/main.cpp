@@ -7,11 +7,13 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "fuse/background.hpp"
+#include "fuse/completion.hpp"
 #include "fuse/configured_options.hpp"
 #include "fuse/exit_status.hpp"
 #include "fuse/fuse_api.hpp"
@@ -104,6 +106,10 @@ int run(const MountOptions& options, const StoreOptions& how, Log& log) {
 int main(int argc, char** argv) {
   try {
     const std::vector<std::string_view> args(argv + 1, argv + argc);
+    if (!args.empty() && args.front() == pfcache::fuse::kCompleteOption) {
+      fmt::print("{}", pfcache::fuse::complete(std::span(args).subspan(1)));
+      return 0;
+    }
     MountOptions options = pfcache::fuse::parse_mount_options(args);
     if (options.show_help) {
       fmt::print("{}", pfcache::fuse::usage());

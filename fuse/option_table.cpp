@@ -50,7 +50,7 @@ constexpr std::array kTable = {
                 "where decoded pages are kept: memory (default), none, or\n"
                 "a directory, whose files outlive the mount and may be\n"
                 "shared",
-                take_hot},
+                take_hot, "memory|none|DIR"},
     MountOption{"hot_size", "N[KMGT]", ours,
                 "how much of them (default: a quarter of the memory, at\n"
                 "most 8G; with hot=none 256M)",
@@ -62,14 +62,16 @@ constexpr std::array kTable = {
                 "(default: where it can), off, require (or fail)",
                 [](MountOptions& options, const OptionSetting& given) {
                   options.passthrough = parse_passthrough(given.name, *given.value);
-                }},
+                },
+                "auto|off|require"},
     MountOption{"verify", "WHEN", ours,
                 "when files that others could change are hashed: once\n"
                 "(default: before they are first given out, again when\n"
                 "they were touched), always (at every open)",
                 [](MountOptions& options, const OptionSetting& given) {
                   options.verify = parse_verify(given.name, *given.value);
-                }},
+                },
+                "once|always"},
     MountOption{"prompt_budget", "N[KMGT]", ours, "of all files in prompt/ together (default: 8G)",
                 [](MountOptions& options, const OptionSetting& given) {
                   options.prompt_limits.budget_bytes = parse_prompt_budget(given.name, *given.value);
@@ -79,7 +81,8 @@ constexpr std::array kTable = {
                 "least) or lru (not used for longest)",
                 [](MountOptions& options, const OptionSetting& given) {
                   options.prompt_limits.policy = parse_prompt_policy(given.name, *given.value);
-                }},
+                },
+                "value|lru"},
     MountOption{"threads", "N", ours, "that answer the kernel (default: 10, or one a CPU)",
                 [](MountOptions& options, const OptionSetting& given) {
                   options.threads = parse_threads(given.name, *given.value);

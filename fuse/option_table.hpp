@@ -1,7 +1,7 @@
 // The options that -o takes, one row each.
 //
-// The parser, the help, the suggestion for a mistyped name and whoever else wants to know what a mount can be told walk
-// this one table. It is constant, for any thread. Throws: Errc::invalid_argument naming the option.
+// The parser, the help, the completion, the suggestion for a mistyped name and whoever else wants to know what a mount
+// can be told walk this one table. It is constant, for any thread. Throws: Errc::invalid_argument naming the option.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,7 @@ struct MountOption {
   OptionKind kind;
   std::string_view help;  ///< lines; of options of ours only
   void (*take)(MountOptions& options, const OptionSetting& setting);
+  std::string_view words = {};  ///< that the value may be, with | between them; DIR stands for any directory
 };
 
 /// All rows, those of ours first and in the order of the help.

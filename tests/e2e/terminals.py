@@ -14,21 +14,23 @@ ERASE = "\r\x1b[K"
 
 
 class Terminal:
-    """Runs a command whose standard error is a terminal, which controls it: ^C reaches it."""
+    """Runs a command whose standard error is a terminal, which controls it: ^C reaches it. So is its standard output, if
+    asked for."""
 
-    def __init__(self, command, columns=80, **environment):
+    def __init__(self, command, columns=80, rows=24, has_output=False, **environment):
         self._ours, theirs = pty.openpty()
-        self.resize(columns)
+        self.resize(columns, rows)
         self.began = time.monotonic()
         self.process = subprocess.Popen(
-            [str(part) for part in command], stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs,
+            [str(part) for part in command], stdin=theirs,
+            stdout=theirs if has_output else subprocess.DEVNULL, stderr=theirs,
             env={**os.environ, "TERM": "xterm", **environment}, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(theirs)
         self.text = ""
 
-    def resize(self, columns):
-        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    def resize(self, columns, rows=24):
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def press(self, keys):
         os.write(self._ours, keys)

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 
@@ -58,6 +59,15 @@ def test_the_tools_run_from_there(installed, tmp_path):
     assert captured.returncode == 0, captured.stderr
     version = run(installed.prefix / "sbin" / "mount.pfcache", "--version")
     assert version.returncode == 0 and "0.1.0" in version.stdout + version.stderr
+
+
+def test_completions_are_where_shells_look_for_them(installed):
+    share = installed.prefix / "share"
+    for command in ("pfcache", "mount.pfcache", "mount.fuse.pfcache"):
+        for file in (share / "bash-completion/completions" / command, share / "fish/vendor_completions.d" / f"{command}.fish"):
+            assert re.search(rf"^complete .*{command}", file.read_text(), re.M), file
+    named = [line for file in (share / "zsh/site-functions").iterdir() for line in file.read_text().splitlines()[:1]]
+    assert sorted(named) == ["#compdef mount.pfcache mount.fuse.pfcache", "#compdef pfcache"]
 
 
 def test_pkg_config_tells_the_version_and_asks_for_nothing_else(installed):
