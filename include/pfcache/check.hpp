@@ -1,8 +1,8 @@
 // Checking a store from the outside in, and mending what is damaged where intact bytes are to be had.
 //
 // What is checked: every blob that the snapshots need, in every encoding it is kept in; their seals; the engine files
-// whose pages they are; and for a whole store also its names, and what killed programs left. A store may be in use
-// meanwhile.
+// whose pages they are; and for a whole store also the prompts that are kept as chunks, its names, and what killed
+// programs left. A store may be in use meanwhile.
 //
 // Example:
 //
@@ -31,7 +31,7 @@ namespace pfcache {
 
 struct CheckScope {
   std::vector<Digest> snapshots = {};
-  bool is_whole_store = false;  ///< names and temp files too, and engine files whatever their snapshot
+  bool is_whole_store = false;  ///< prompts, names and temp files too, and engine files whatever their snapshot
 };
 
 /// Changes nothing. Throws: Errc::interrupted; system errors. Damage is reported, not thrown.

@@ -41,6 +41,7 @@ struct VerifyReport {
   std::vector<std::string> problems;
   // Of check_store() and repair_store() in pfcache/check.hpp:
   std::vector<std::string> mended;  ///< what was damage before the repair
+  std::uint64_t prompts = 0;        ///< kept as chunks, which are among the blobs
   std::uint64_t temp_files = 0;     ///< left by programs that were killed; a repair has removed them
   std::uint64_t temp_bytes = 0;
 };

@@ -51,7 +51,8 @@ void print_text(const VerifyReport& report, bool is_repair, const Session& sessi
   for (const std::string& line : report.mended) session.out() << "mended     " << printable(line) << '\n';
   for (const std::string& line : report.problems) session.out() << "problem    " << printable(line) << '\n';
   session.note(fmt::format(
-      "{}, {}, {} read: {}{}", counted(report.snapshots, "snapshot"), counted(report.blobs, "blob"),
+      "{}, {}{}, {} read: {}{}", counted(report.snapshots, "snapshot"),
+      report.prompts == 0 ? "" : counted(report.prompts, "prompt") + ", ", counted(report.blobs, "blob"),
       human_bytes(report.bytes), report.mended.empty() ? "" : fmt::format("{} mended, ", report.mended.size()),
       report.damage.empty() ? "whole" : fmt::format("damage in {}", counted(report.damage.size(), "place"))));
   if (report.temp_files == 0) return;
@@ -62,6 +63,7 @@ void print_text(const VerifyReport& report, bool is_repair, const Session& sessi
 void print_record(const VerifyReport& report, const Chosen& chosen, const Session& session) {
   JsonWriter json;
   json.begin_object().field("snapshots", report.snapshots).field("absent", chosen.absent);
+  json.field("prompts", report.prompts);
   json.field("blobs", report.blobs).field("bytes", report.bytes);
   const auto lines = [&](const char* key, const std::vector<std::string>& texts) {
     json.key(key).begin_array();
@@ -103,11 +105,12 @@ int run_verify(const VerifyArguments& arguments, const Session& session) {
   return chosen.absent == 0 ? kDone : kPart;
 }
 
-constexpr const char* kDetails = R"(Without SNAPSHOT all that are sealed, and what the store says of them. With --repair
-damage is mended with intact bytes from another encoding of the blob, or from the
-STORE of --from; what can't be mended stays as it is, and a capture of the same
-content will mend it. Exit status 13 when there is damage, or some is left; 3 when
-some of the snapshots named are not here and the others are whole.)";
+constexpr const char* kDetails = R"(Without SNAPSHOT all that are sealed, what the store says of them, and the prompts
+that are kept as chunks. With --repair damage is mended with intact bytes from
+another encoding of the blob, or from the STORE of --from; what can't be mended stays
+as it is, and a capture of the same content will mend it. Exit status 13 when there
+is damage, or some is left; 3 when some of the snapshots named are not here and the
+others are whole.)";
 
 Run declare_verify(ArgumentTable& table) {
   auto arguments = std::make_shared<VerifyArguments>();

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include "base/bytes.hpp"
 #include "base/parallel.hpp"
@@ -17,6 +19,12 @@ namespace {
 
 std::string manifest_text(const Digest& snapshot, const Error& error) {
   return fmt::format("manifest of snapshot {}: {}", snapshot.hex(), error.what());
+}
+
+std::uint64_t bytes_of(const auto& blobs) {
+  std::uint64_t bytes = 0;
+  for (const auto& blob : blobs) bytes += blob.size_bytes;
+  return bytes;
 }
 
 }  // namespace
@@ -60,7 +68,8 @@ std::optional<std::string> Verification::read_manifest(const Digest& snapshot) {
 }
 
 void Verification::note_needs(const Digest& snapshot, const PageManifest& manifest) {
-  const Need need{manifest.meta.page_bytes(), size_bytes_of(manifest.meta.dtype), snapshot};
+  const Need need{manifest.meta.page_bytes(), size_bytes_of(manifest.meta.dtype),
+                  add_user("snapshot " + snapshot.hex())};
   // Pages that a later one of the same ix hides are never read, so nothing is asked of them.
   for (const PageEntry& page : manifest.effective_pages()) {
     note_need(page.k, need);
@@ -71,51 +80,73 @@ void Verification::note_needs(const Digest& snapshot, const PageManifest& manife
   }
 }
 
+std::uint32_t Verification::add_user(std::string text) {
+  users_.push_back(std::move(text));
+  return static_cast<std::uint32_t>(users_.size() - 1);
+}
+
 void Verification::note_need(const Digest& blob, const Need& need) {
+  if (need.size_bytes > kMaxBlobBytes) {
+    report_.damage.push_back(fmt::format("blob {}: {} needs {} bytes, at most {} are kept", blob.hex(),
+                                         users_[need.user], need.size_bytes, kMaxBlobBytes));
+    return;
+  }
   const auto [at, is_new] = needs_.emplace(blob, need);
   if (is_new || at->second.size_bytes == need.size_bytes) return;
-  report_.damage.push_back(fmt::format("blob {}: snapshot {} needs {} bytes, snapshot {} needs {}", blob.hex(),
-                                       at->second.snapshot.hex(), at->second.size_bytes, need.snapshot.hex(),
-                                       need.size_bytes));
+  report_.damage.push_back(fmt::format("blob {}: {} needs {} bytes, {} needs {}", blob.hex(), users_[at->second.user],
+                                       at->second.size_bytes, users_[need.user], need.size_bytes));
 }
 
 void Verification::read_needs() {
-  // By size, so that what is read together is alike; within a size the order is that of the digests.
-  std::map<std::uint64_t, std::vector<Digest>> by_size;
+  std::vector<Wanted> blobs;
   std::uint64_t total_bytes = 0;
   for (const auto& [blob, need] : needs_) {
-    by_size[need.size_bytes].push_back(blob);
+    blobs.push_back({blob, need.size_bytes});
     total_bytes += need.size_bytes;
   }
+  // By size, so that what is read together is alike; within a size the order is that of the digests.
+  std::ranges::stable_sort(blobs, std::greater(), &Wanted::size_bytes);
   PhaseCounter read(options_.on_progress, {.phase = "read", .total = total_bytes});
-  for (const auto& [size_bytes, blobs] : by_size) {
-    parallel_groups(blobs.size(), size_bytes, options_.threads, options_.stop,
-                    [&, size = size_bytes, all = std::span(blobs)](std::size_t first, std::size_t count) {
-                      read_group(all.subspan(first, count), size);
-                      read.add(count * size);
-                    });
-  }
+  const auto groups = groups_of(blobs);
+  parallel_for(groups.size(), options_.threads, options_.stop, [&](std::size_t group) {
+    read_group(groups[group]);
+    read.add(bytes_of(groups[group]));
+  });
 }
 
-void Verification::read_group(std::span<const Digest> blobs, std::uint64_t size_bytes) {
-  std::vector<std::byte> bytes(size_bytes * blobs.size());
+std::vector<std::span<const Verification::Wanted>> Verification::groups_of(std::span<const Wanted> blobs) const {
+  std::vector<std::span<const Wanted>> groups;
+  const std::size_t all = blobs.size();
+  while (!blobs.empty()) {
+    // The first is the largest.
+    const std::size_t count = std::min(blobs.size(), blobs_in_group(all, blobs[0].size_bytes, options_.threads));
+    groups.push_back(blobs.first(count));
+    blobs = blobs.subspan(count);
+  }
+  return groups;
+}
+
+void Verification::read_group(std::span<const Wanted> blobs) {
+  std::vector<std::byte> bytes(bytes_of(blobs));
+  std::span<std::byte> rest(bytes);
   std::vector<GetRequest> requests;
-  for (std::size_t i = 0; i < blobs.size(); ++i) {
-    requests.push_back({blobs[i], std::span(bytes).subspan(i * size_bytes, size_bytes), {}});
+  for (const Wanted& wanted : blobs) {
+    requests.push_back({wanted.blob, rest.first(wanted.size_bytes), {}});
+    rest = rest.subspan(wanted.size_bytes);
   }
   store_.blobs().get_many(requests);
   std::vector<Wound> wounds;
   for (const GetRequest& request : requests) {
     const Need& need = needs_.at(request.digest);
-    const BlobMender::Blob blob{request.digest, size_bytes, {need.element_bytes}};
-    const std::string who = "snapshot " + need.snapshot.hex();
+    const BlobMender::Blob blob{request.digest, need.size_bytes, {need.element_bytes}};
+    const std::string& who = users_[need.user];
     if (request.failure) {
       wounds.push_back(
           {blob, fmt::format("blob {}, needed by {}: {}", blob.digest.hex(), who, request.failure->what())});
     } else {
       look_at_copies(blob, request.out, who, wounds);
     }
-    count_blob(request.failure ? 0 : size_bytes);
+    count_blob(request.failure ? 0 : need.size_bytes);
   }
   treat(wounds);
 }

@@ -28,7 +28,15 @@ class Verification {
   Verification(const Store& store, const VerifyOptions& options, Depth depth, const BlobMender* mender)
       : store_(store), options_(options), depth_(depth), mender_(mender), directories_(store.directory()) {}
 
-  /// Reads the snapshots and what they need. Throws: Errc::interrupted; what the mender throws.
+  /// Somebody who needs blobs, as messages call it: a number for note_need().
+  [[nodiscard]] std::uint32_t add_user(std::string text);
+
+  /// Has a blob read with those of the snapshots. REQUIRES: before read_snapshots().
+  void note_need(const Digest& blob, std::uint64_t size_bytes, std::uint32_t user) {
+    note_need(blob, Need{size_bytes, 1, user});
+  }
+
+  /// Reads the snapshots, what they need and what was noted. Throws: Errc::interrupted; what the mender throws.
   void read_snapshots(std::vector<Digest> snapshots);
 
   /// Reads a blob that `who` needs.
@@ -41,11 +49,15 @@ class Verification {
   [[nodiscard]] VerifyReport take_report();
 
  private:
-  /// What the snapshots expect of one blob.
+  /// What is expected of one blob.
   struct Need {
     std::uint64_t size_bytes = 0;
     std::uint32_t element_bytes = 1;
-    Digest snapshot;  // one that needs it
+    std::uint32_t user = 0;  // one that needs it
+  };
+  struct Wanted {
+    Digest blob;
+    std::uint64_t size_bytes = 0;
   };
   /// A blob that is damaged, and how.
   struct Wound {
@@ -58,7 +70,8 @@ class Verification {
   void note_needs(const Digest& snapshot, const PageManifest& manifest);
   void note_need(const Digest& blob, const Need& need);
   void read_needs();
-  void read_group(std::span<const Digest> blobs, std::uint64_t size_bytes);
+  [[nodiscard]] std::vector<std::span<const Wanted>> groups_of(std::span<const Wanted> blobs) const;
+  void read_group(std::span<const Wanted> blobs);
   void look_at_copies(const BlobMender::Blob& blob, std::span<const std::byte> bytes, std::string_view who,
                       std::vector<Wound>& wounds);
   bool treat(const std::vector<Wound>& wounds);  // true when all are mended
@@ -69,6 +82,7 @@ class Verification {
   const Depth depth_;
   const BlobMender* const mender_;
   BlobDirectories directories_;
+  std::vector<std::string> users_;
   std::map<Digest, Need> needs_;
   std::mutex mutex_;
   VerifyReport report_;  // guarded by mutex_ while blobs are read

@@ -8,6 +8,7 @@
 #include "base/parallel.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/version.hpp"
+#include "prompt/prompt_recipes.hpp"
 #include "snapshot/seal_record.hpp"
 
 namespace pfcache {
@@ -15,6 +16,7 @@ namespace {
 
 const std::string kSnapshots = "snapshots";
 const std::string kRefs = "refs";
+const char* const kPrompts = "prompt";
 
 /// Why the seal can't be read; nothing for one that can, and for none.
 std::optional<std::string> fault_of_seal(const Directory& seals, const Digest& snapshot) {
@@ -39,11 +41,30 @@ StoreCheck::StoreCheck(const Store& store, const CheckScope& scope, const Verify
       verification_(store, options, Verification::Depth::every_file, mender) {}
 
 VerifyReport StoreCheck::run() {
+  if (scope_.is_whole_store) note_prompts();
   verification_.read_snapshots(scope_.snapshots);
   for (const Digest& snapshot : scope_.snapshots) check_seal(snapshot);
   check_engine_files();
   if (scope_.is_whole_store) check_names();
   return verification_.take_report();
+}
+
+/// One that can't be read stays as it is: what it was made of nobody knows.
+void StoreCheck::note_prompts() {
+  VerifyReport& report = verification_.report();
+  for_each_recipe(
+      store_.path() / kPrompts, RecipeParts::all,
+      [&](const PromptKey& key, std::span<const RecipeChunk> chunks) {
+        throw_if_stopped(options_.stop);
+        ++report.prompts;
+        const std::uint32_t user = verification_.add_user("prompt " + key.hex());
+        for (const RecipeChunk& chunk : chunks) verification_.note_need(chunk.digest, chunk.size_bytes, user);
+      },
+      [&](const PromptKey& key, const Error& error) {
+        if (error.code().category() != error_category() && !is_damage(error.code())) throw Error(error);
+        ++report.prompts;
+        report.damage.push_back(fmt::format("prompt {}: {}", key.hex(), error.what()));
+      });
 }
 
 void StoreCheck::check_seal(const Digest& snapshot) {

@@ -1,6 +1,7 @@
 """Damage done to a store's files from outside, and what verify --repair makes of it."""
 
 import json
+import os
 import shutil
 import subprocess
 
@@ -50,6 +51,24 @@ def test_everything_that_is_damaged_or_gone_comes_from_a_backup(store, chat, bac
     store.run("restore", "chat", tmp_path / "again.bin")
     assert (tmp_path / "again.bin").read_bytes() == SESSION.read_bytes()
     assert store.temp_files() == []
+
+
+def test_the_chunks_of_a_prompt_come_from_a_backup(store, tmp_path):
+    payload = os.urandom(250_000).hex()
+    (tmp_path / "payload").write_text(payload)
+    (tmp_path / "text").write_text("a prompt")
+    key = store.run("prompt", "put", "--text", tmp_path / "text", "--dedup", "on", tmp_path / "payload").stdout.strip()
+    shutil.copytree(store.path, tmp_path / "backup")
+    victims = store.blobs()[::3]
+    for file in victims:
+        overwrite(file)
+    status, found = verify(store)
+    assert (status, found["prompts"], len(found["damage"])) == (13, 1, len(victims))
+    assert all(f"needed by prompt {key}" in line for line in found["damage"])
+    assert store.run("prompt", "get", key, check=False).returncode == 13
+    result = store.run("verify", "--repair", "--from", tmp_path / "backup")
+    assert "1 prompt, " in result.stderr and f"{len(victims)} mended, whole" in result.stderr
+    assert store.run("prompt", "get", key).stdout == payload
 
 
 def test_a_second_encoding_is_mended_by_the_first_and_the_other_way_round(store, chat):

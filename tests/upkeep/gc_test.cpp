@@ -45,18 +45,12 @@ fs::path write_manifest(const StoreDir& at, const std::string& staging_name, con
   return directory;
 }
 
-/// Keeps a payload as chunks in the store. Returns its key.
-PromptKey save_chunked_prompt(const StoreDir& at, BlobStore& blobs, std::span<const std::byte> payload) {
-  DiskKvCache cache(at.path / "prompt", kMinPromptBudgetBytes, {.blobs = &blobs, .dedup = true});
-  return cache.save({.text = "a prompt", .header = {}}, payload).info.name.key;
-}
-
 }  // namespace
 
 TEST_CASE("the chunks of a prompt stay until the prompt goes") {
   StoreDir at;
   const std::vector<std::byte> payload = random_bytes(200'000, 7);
-  const auto key = save_chunked_prompt(at, at.store.blobs(), payload);
+  const auto key = save_chunked_prompt(at.path, at.store.blobs(), payload);
   const std::size_t chunks = count_blobs(at.store);
   REQUIRE(chunks > 4);
   CHECK(collect(at.store).blobs_removed == 0);
@@ -72,7 +66,7 @@ TEST_CASE("the chunks of a prompt stay until the prompt goes") {
 
 TEST_CASE("a recipe that can't be read stops it") {
   StoreDir at;
-  save_chunked_prompt(at, at.store.blobs(), std::vector<std::byte>(100'000, std::byte{3}));
+  save_chunked_prompt(at.path, at.store.blobs(), std::vector<std::byte>(100'000, std::byte{3}));
   for (const auto& entry : fs::directory_iterator(at.path / "prompt")) fs::resize_file(entry.path(), 60);
   const Failure failure = refusal(at);
   CHECK(failure.what.find("a prompt needs") != std::string::npos);

@@ -2,6 +2,7 @@
 #include <sys/file.h>
 
 #include <algorithm>
+#include <set>
 
 #include "pfcache/capture.hpp"
 #include "pfcache/check.hpp"
@@ -24,6 +25,16 @@ struct Fixture : StoreDir {
     return repair_store(store, whole(), {2, {}, std::move(sources)});
   }
   [[nodiscard]] CheckScope whole() const { return {store.catalog().snapshots(), true}; }
+
+  PromptKey save_chunked(std::string_view text, std::span<const std::byte> payload) {
+    return save_chunked_prompt(path, store.blobs(), payload, text);
+  }
+
+  [[nodiscard]] std::set<Digest> chunks() const {
+    std::set<Digest> found;
+    for_each_prompt_chunk(path / "prompt", [&](const Digest& chunk) { found.insert(chunk); });
+    return found;
+  }
 
   /// Puts another encoding of a blob beside the one that is there.
   [[nodiscard]] fs::path add_raw(const Digest& digest) const {
@@ -174,6 +185,61 @@ TEST_CASE_FIXTURE(Fixture, "the bytes around an engine file's pages are mended t
   CHECK(check().damage.empty());
   store.catalog().remove(record.snapshot);
   CHECK(speaks_of(check().damage, "engine file s: its snapshot"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "the chunks of prompts are checked and mended, whoever else needs them") {
+  const Digest page = manifest.pages[0].k;
+  const Bytes payload = random_bytes(300'000, 1);
+  const Bytes shared = store.blobs().get(page);
+  const PromptKey one = save_chunked("one", payload);
+  const PromptKey other = save_chunked("other", payload);
+  const PromptKey third = save_chunked("third", shared);
+  const StoreDir backup;
+  fs::copy(path, backup.path, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  const std::uint64_t blobs = check().blobs;
+  CHECK(check().prompts == 3);
+  CHECK(blobs > 7 + 300'000 / 65'536);
+  std::size_t damaged = 0;
+  for (const Digest& chunk : chunks()) {
+    if (chunk == page) continue;
+    if (damaged++ % 2 == 0) {
+      damage_file(only_file_of(path, chunk));
+    } else {
+      fs::remove(only_file_of(path, chunk));
+    }
+  }
+  const VerifyReport found = check();
+  CHECK(found.damage.size() == damaged);
+  CHECK((speaks_of(found.damage, "prompt " + one.hex()) || speaks_of(found.damage, "prompt " + other.hex())));
+  CHECK_FALSE(speaks_of(found.damage, third.hex()));
+  CHECK(repair().damage.size() == damaged);
+  const Store source = Store::open(backup.path);
+  CHECK(repair({&source}).mended.size() == damaged);
+  CHECK(check().damage.empty());
+  CHECK(check().blobs == blobs);
+  // Who asks for some snapshots does not ask for prompts.
+  CHECK(check_store(store, {{snapshot}, false}).blobs == 7);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a recipe that can't be read is named and stays as it is, and others are checked") {
+  const PromptKey bad = save_chunked("bad", random_bytes(100'000, 2));
+  const Bytes payload = random_bytes(200'000, 3);
+  save_chunked("good", payload);
+  const fs::path file = path / "prompt" / (bad.hex() + ".kvd");
+  const Bytes whole = read_bytes(file);
+  for (const std::size_t at : {0U, 53U, 70U}) {  // the magic, the text, the list
+    Bytes bytes = whole;
+    bytes.at(at) ^= std::byte{1};
+    write_bytes(file, bytes);
+    const VerifyReport report = repair();
+    REQUIRE(report.damage.size() == 1);
+    CHECK(speaks_of(report.damage, "prompt " + bad.hex()));
+    CHECK(report.prompts == 2);
+    CHECK(report.bytes > payload.size());
+    CHECK(read_bytes(file) == bytes);
+  }
+  write_bytes(file, whole);
+  CHECK(check().damage.empty());
 }
 
 TEST_CASE_FIXTURE(Fixture, "old temp files are told by a check and removed by a repair; young ones stay") {

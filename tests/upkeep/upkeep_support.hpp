@@ -9,6 +9,7 @@
 #include "base/directory.hpp"
 #include "cas/tree.hpp"
 #include "pfcache/capture.hpp"
+#include "pfcache/disk_kv_cache.hpp"
 #include "pfcache/inspect.hpp"
 #include "pfcache/store.hpp"
 #include "pfcache/synthetic_pager.hpp"
@@ -60,6 +61,13 @@ inline std::size_t count_blobs(const Store& store) {
   std::size_t count = 0;
   store.blobs().for_each([&](const Digest&, const BlobInfo&) { ++count; });
   return count;
+}
+
+/// Keeps a payload as chunks in the store at `path`. Returns its key.
+inline PromptKey save_chunked_prompt(const std::filesystem::path& path, BlobStore& blobs,
+                                     std::span<const std::byte> payload, std::string_view text = "a prompt") {
+  DiskKvCache cache(path / "prompt", kMinPromptBudgetBytes, {.blobs = &blobs, .dedup = true});
+  return cache.save({.text = text, .header = {}}, payload).info.name.key;
 }
 
 /// Flips a byte of a file.
