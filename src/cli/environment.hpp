@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cli/program.hpp"
+#include "cli/terminal.hpp"
 
 namespace pfcache::cli {
 
@@ -23,6 +24,7 @@ struct Environment {
   bool is_root = false;
   std::filesystem::path root = "/";  ///< below which the files of the machine are: /etc, /proc, /dev
   bool out_is_terminal = false;
+  std::function<TerminalSize()> out_size = [] { return TerminalSize{}; };  ///< how large it is now, as a terminal
   bool err_is_terminal = false;
   /// How wide that terminal is now, 0 when it doesn't say; nothing while it is another job's.
   std::function<std::optional<std::size_t>()> err_columns = [] { return std::size_t{0}; };

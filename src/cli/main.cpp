@@ -36,6 +36,7 @@ int run(int argc, char** argv) {
                           .variable = variable,
                           .is_root = ::geteuid() == 0,
                           .out_is_terminal = ::isatty(STDOUT_FILENO) != 0,
+                          .out_size = [] { return terminal_size(STDOUT_FILENO); },
                           .err_is_terminal = ::isatty(STDERR_FILENO) != 0,
                           .err_columns = [] { return terminal_columns(STDERR_FILENO); },
                           .stop = signals.token(),

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <ostream>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace pfcache::cli {
 namespace {
@@ -17,8 +19,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::string_view kTake = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J";
 constexpr std::string_view kGiveBack = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 
-/// Signals are not taken by this thread, so that waiting would not end by one.
-constexpr std::chrono::milliseconds kStopPoll{100};
+/// Signals are not taken by this thread, so that waiting would not end by one: neither by those that ask for an end nor
+/// by that of another size.
+constexpr std::chrono::milliseconds kPoll{100};
 
 std::optional<termios> modes_of(int fd) {
   termios modes{};
@@ -27,7 +30,8 @@ std::optional<termios> modes_of(int fd) {
 
 }  // namespace
 
-Screen::Screen(std::ostream& out, int in_fd) : out_(out), in_fd_(in_fd), before_(modes_of(in_fd)) {
+Screen::Screen(std::ostream& out, int in_fd, std::function<TerminalSize()> size)
+    : out_(out), in_fd_(in_fd), size_(std::move(size)), before_(modes_of(in_fd)) {
   if (before_) {
     termios modes = *before_;
     modes.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
@@ -44,7 +48,10 @@ Screen::~Screen() {
   if (before_) ::tcsetattr(in_fd_, TCSADRAIN, &*before_);
 }
 
-void Screen::draw(std::string_view lines) {
+void Screen::draw(const std::function<std::string(const TerminalSize&)>& lines_for) {
+  drawn_on_ = size_();
+  const std::string whole = lines_for(drawn_on_);
+  std::string_view lines = whole;
   std::string text = "\x1b[H";
   while (!lines.empty()) {
     const std::size_t end = std::min(lines.find('\n'), lines.size());
@@ -60,9 +67,9 @@ std::optional<char> Screen::wait_for_key(Clock::duration pause, const std::stop_
   const auto end = Clock::now() + pause;
   while (!stop.stop_requested()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
-    if (left.count() <= 0) return std::nullopt;
+    if (left.count() <= 0 || size_() != drawn_on_) return std::nullopt;
     pollfd file = {before_ ? in_fd_ : -1, POLLIN, 0};
-    if (::poll(&file, 1, static_cast<int>(std::min(left, kStopPoll).count())) <= 0) continue;
+    if (::poll(&file, 1, static_cast<int>(std::min(left, kPoll).count())) <= 0) continue;
     char key = 0;
     return ::read(in_fd_, &key, 1) == 1 ? key : 'q';
   }

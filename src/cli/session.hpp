@@ -55,6 +55,8 @@ class Session {
   [[nodiscard]] bool out_is_terminal() const noexcept { return environment_->out_is_terminal; }
   /// True when standard output is a terminal on which the cursor can be moved.
   [[nodiscard]] bool can_draw() const { return environment_->out_is_terminal && variable("TERM") != "dumb"; }
+  /// How large that terminal is now.
+  [[nodiscard]] TerminalSize out_size() const { return environment_->out_size(); }
   /// False when the user wants none; whether there is a terminal is for the caller to ask.
   [[nodiscard]] bool has_color() const;
   [[nodiscard]] const std::stop_token& stop() const noexcept { return environment_->stop; }

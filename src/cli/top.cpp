@@ -90,9 +90,12 @@ MountWindow window_of_all(const MountMetrics& metrics) {
 /// Errc::interrupted.
 void watch(const std::filesystem::path& directory, const TopArguments& arguments, const Session& session) {
   MountWindow window = window_of_all(first_metrics(directory));
-  Screen screen(session.out(), session.in_fd());
+  Screen screen(session.out(), session.in_fd(), [&session] { return session.out_size(); });
   auto read_at = Clock::now();
-  screen.draw(top_text(window, directory.native(), session.has_color()));
+  const auto text_for = [&](const TerminalSize& size) {
+    return top_text(window, directory.native(), session.has_color(), size.rows == 0 ? kTopRows : size.rows);
+  };
+  screen.draw(text_for);
   while (true) {
     const auto next = read_at + arguments.interval;
     if (const auto key = screen.wait_for_key(next - Clock::now(), session.stop())) {
@@ -100,13 +103,15 @@ void watch(const std::filesystem::path& directory, const TopArguments& arguments
       continue;
     }
     if (session.stop().stop_requested()) throw Error(Errc::interrupted, "top");
-    const auto metrics = read_metrics(directory);
-    if (!metrics) throw Error(Errc::not_found, fmt::format("the mount on {} has ended", directory.native()));
-    const auto now = Clock::now();
-    window = window_between(window.now, *metrics, std::chrono::duration<double>(now - read_at).count(),
-                            up_seconds(*metrics));
-    read_at = now;
-    screen.draw(top_text(window, directory.native(), session.has_color()));
+    if (Clock::now() >= next) {
+      const auto metrics = read_metrics(directory);
+      if (!metrics) throw Error(Errc::not_found, fmt::format("the mount on {} has ended", directory.native()));
+      const auto now = Clock::now();
+      window = window_between(window.now, *metrics, std::chrono::duration<double>(now - read_at).count(),
+                              up_seconds(*metrics));
+      read_at = now;
+    }
+    screen.draw(text_for);
   }
 }
 

@@ -7,15 +7,49 @@
 #include <cmath>
 #include <optional>
 
+#include "cli/ranked_lines.hpp"
 #include "cli/text.hpp"
 #include "pfcache/json_writer.hpp"
 
 namespace pfcache::cli {
 namespace {
 
-constexpr std::array kShownOperations = {MountOperation::lookup, MountOperation::getattr, MountOperation::open,
-                                         MountOperation::read,   MountOperation::readdir, MountOperation::create,
-                                         MountOperation::write,  MountOperation::commit};
+/// What stays longest on a terminal with few rows comes first.
+enum class Rank : std::uint8_t {
+  head,
+  opens,
+  hot,
+  failures,
+  decoded,
+  read,
+  hot_store,
+  written,
+  latency_of_open,
+  latency_of_read,
+  latency_of_lookup,
+  latency_of_commit,
+  latency_of_write,
+  latency_of_create,
+  latency_of_getattr,
+  latency_of_readdir,
+  store,
+  sharing,
+  hot_files,
+  blank,
+};
+
+struct ShownOperation {
+  MountOperation operation;
+  Rank rank;
+};
+constexpr std::array<ShownOperation, 8> kShownOperations = {{{MountOperation::lookup, Rank::latency_of_lookup},
+                                                             {MountOperation::getattr, Rank::latency_of_getattr},
+                                                             {MountOperation::open, Rank::latency_of_open},
+                                                             {MountOperation::read, Rank::latency_of_read},
+                                                             {MountOperation::readdir, Rank::latency_of_readdir},
+                                                             {MountOperation::create, Rank::latency_of_create},
+                                                             {MountOperation::write, Rank::latency_of_write},
+                                                             {MountOperation::commit, Rank::latency_of_commit}}};
 
 /// Cuts between characters, which may be of several bytes.
 std::string cut(std::string line) {
@@ -55,79 +89,100 @@ std::string bar(double share, bool has_color) {
                      std::string(kColumns - filled, '-'));
 }
 
-std::string head(const MountWindow& window, std::string_view directory) {
-  const bool whole = window.now[MountValue::start_time] != window.earlier[MountValue::start_time];
-  // The directory comes last: it may be long, and is what one knows anyway.
-  return cut(fmt::format("up {}  passthrough {}  {}  {}", clock_text(window.up_seconds),
-                         window.now[MountValue::passthrough] != 0 ? "on" : "off",
-                         whole ? "since it was mounted" : fmt::format("last {:.1f} s", window.seconds),
-                         printable(directory))) +
-         "\n";
+/// The lines of the picture, without blanks at their ends.
+class Picture {
+ public:
+  void add(Rank rank, std::string line) {
+    line = cut(std::move(line));
+    line.resize(line.find_last_not_of(' ') + 1);
+    add_colored(rank, std::move(line));
+  }
+
+  /// A line with codes for colors in it is not cut.
+  void add_colored(Rank rank, std::string line) { lines_.add(static_cast<unsigned>(rank), std::move(line)); }
+
+  void add_blank() { add(Rank::blank, ""); }
+
+  [[nodiscard]] std::string text(std::size_t rows) const { return lines_.text(rows); }
+
+ private:
+  RankedLines lines_;
+};
+
+std::string row(std::string_view what, const std::string& value, const std::string& rest) {
+  return fmt::format("{:<11}{:>14}   {}", what, value, rest);
 }
 
-std::string traffic(const MountWindow& window) {
-  const auto row = [](std::string_view what, const std::string& value, const std::string& rest) {
-    const std::string line = cut(fmt::format("{:<11}{:>14}   {}", what, value, rest));
-    return line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+void add_head(const MountWindow& window, std::string_view directory, Picture& picture) {
+  const bool whole = window.now[MountValue::start_time] != window.earlier[MountValue::start_time];
+  // The directory comes last: it may be long, and is what one knows anyway.
+  picture.add(Rank::head, fmt::format("up {}  passthrough {}  {}  {}", clock_text(window.up_seconds),
+                                      window.now[MountValue::passthrough] != 0 ? "on" : "off",
+                                      whole ? "since it was mounted" : fmt::format("last {:.1f} s", window.seconds),
+                                      printable(directory)));
+}
+
+void add_traffic(const MountWindow& window, Picture& picture) {
+  const auto add = [&](Rank rank, std::string_view what, const std::string& value, const std::string& rest) {
+    picture.add(rank, row(what, value, rest));
   };
   const auto rate = [&](MountValue counter) { return number(window.rate(counter)); };
   const auto bytes = [&](MountValue counter) { return byte_rate(window.rate(counter)); };
-  return row("opens", number(window.per_second(window.opens())) + "/s",
-             fmt::format("pages {}  halves {}  manifests {}", rate(MountValue::page_opens),
-                         rate(MountValue::half_opens), rate(MountValue::manifest_opens))) +
-         row("hot", percent(window.hit_ratio()),
-             fmt::format("hits {}/s  misses {}/s", rate(MountValue::hot_hits), rate(MountValue::hot_misses))) +
-         row("decoded", bytes(MountValue::decoded_bytes),
-             fmt::format("ahead of readers {}", bytes(MountValue::read_ahead_bytes))) +
-         row("read", bytes(MountValue::read_bytes),
-             window.now[MountValue::passthrough] != 0 ? "besides what passes through" : "") +
-         row("written", bytes(MountValue::written_bytes), "");
+  add(Rank::opens, "opens", number(window.per_second(window.opens())) + "/s",
+      fmt::format("pages {}  halves {}  manifests {}", rate(MountValue::page_opens), rate(MountValue::half_opens),
+                  rate(MountValue::manifest_opens)));
+  add(Rank::hot, "hot", percent(window.hit_ratio()),
+      fmt::format("hits {}/s  misses {}/s", rate(MountValue::hot_hits), rate(MountValue::hot_misses)));
+  add(Rank::decoded, "decoded", bytes(MountValue::decoded_bytes),
+      fmt::format("ahead of readers {}", bytes(MountValue::read_ahead_bytes)));
+  add(Rank::read, "read", bytes(MountValue::read_bytes),
+      window.now[MountValue::passthrough] != 0 ? "besides what passes through" : "");
+  add(Rank::written, "written", bytes(MountValue::written_bytes), "");
 }
 
-std::string hot_store(const MountWindow& window, bool has_color) {
+void add_hot_store(const MountWindow& window, bool has_color, Picture& picture) {
   const MountMetrics& now = window.now;
   const auto share = fill(now);
-  return fmt::format("hot store  {} {:>7}  {} of {}\n", bar(share.value_or(0), has_color), percent(share),
-                     human_bytes(now[MountValue::hot_held_bytes]), human_bytes(now[MountValue::hot_limit_bytes])) +
-         cut(fmt::format("           {} of {}, {} evicted/s", now[MountValue::hot_files],
-                         counted(now[MountValue::hot_limit_files], "file"),
-                         number(window.rate(MountValue::hot_evictions)))) +
-         "\n";
+  // The bar comes last: it is what a narrow terminal can do without.
+  picture.add_colored(Rank::hot_store, row("hot store", percent(share),
+                                           fmt::format("{} of {}  {}", human_bytes(now[MountValue::hot_held_bytes]),
+                                                       human_bytes(now[MountValue::hot_limit_bytes]),
+                                                       bar(share.value_or(0), has_color))));
+  picture.add(Rank::hot_files, row("", "",
+                                   fmt::format("{} of {}, {} evicted/s", now[MountValue::hot_files],
+                                               counted(now[MountValue::hot_limit_files], "file"),
+                                               number(window.rate(MountValue::hot_evictions)))));
 }
 
-std::string latencies(const MountWindow& window) {
-  std::string text = fmt::format("{:<11}{:>14}{:>12}{:>12}\n", "operation", "per second", "p50", "p99");
-  for (const MountOperation operation : kShownOperations) {
+void add_latencies(const MountWindow& window, Picture& picture) {
+  picture.add(Rank::latency_of_open, fmt::format("{:<11}{:>14}{:>12}{:>12}", "operation", "per second", "p50", "p99"));
+  for (const auto& [operation, rank] : kShownOperations) {
     const LatencyHistogram latency = window.latency(operation);
     const bool any = latency.count() > 0;
-    text += cut(fmt::format("{:<11}{:>14}{:>12}{:>12}", name_of(operation), number(window.per_second(latency.count())),
-                            any ? latency_text(latency.quantile(0.5)) : "-",
-                            any ? latency_text(latency.quantile(0.99)) : "-")) +
-            "\n";
+    picture.add(
+        rank,
+        fmt::format("{:<11}{:>14}{:>12}{:>12}", name_of(operation), number(window.per_second(latency.count())),
+                    any ? latency_text(latency.quantile(0.5)) : "-", any ? latency_text(latency.quantile(0.99)) : "-"));
   }
-  return text;
 }
 
-std::string store_lines(const MountMetrics& now) {
-  if (!now.has_store_values) return "store      not counted yet\n";
+void add_store(const MountMetrics& now, Picture& picture) {
+  if (!now.has_store_values) return picture.add(Rank::store, "store      not counted yet");
+  const std::uint64_t logical = now[MountValue::store_logical_bytes];
   const std::uint64_t unique = now[MountValue::store_unique_bytes];
-  return cut(fmt::format("store      {}, {}, {}", counted(now[MountValue::store_snapshots], "snapshot"),
-                         counted(now[MountValue::store_names], "name"),
-                         counted(now[MountValue::store_pages], "page"))) +
-         "\n" +
-         cut(fmt::format(
-             "           {} in {}: {} by sharing, {} by encoding", human_bytes(now[MountValue::store_logical_bytes]),
-             human_bytes(now[MountValue::store_stored_page_bytes]), ratio(now[MountValue::store_logical_bytes], unique),
-             ratio(unique, now[MountValue::store_stored_page_bytes]))) +
-         "\n";
+  const std::uint64_t stored = now[MountValue::store_stored_page_bytes];
+  picture.add(Rank::store, fmt::format("store      {}, {}, {}", counted(now[MountValue::store_snapshots], "snapshot"),
+                                       counted(now[MountValue::store_names], "name"),
+                                       counted(now[MountValue::store_pages], "page")));
+  picture.add(Rank::sharing, fmt::format("           {} in {}: {} by sharing, {} by encoding", human_bytes(logical),
+                                         human_bytes(stored), ratio(logical, unique), ratio(unique, stored)));
 }
 
-std::string failures(const MountMetrics& now) {
+void add_failures(const MountMetrics& now, Picture& picture) {
   std::uint64_t errors = 0;
   for (const MountErrorCount& error : now.errors) errors += error.count;
-  return cut(fmt::format("failures   {} of verification, {} since it was mounted", now[MountValue::verify_failures],
-                         counted(errors, "error"))) +
-         "\n";
+  picture.add(Rank::failures, fmt::format("failures   {} of verification, {} since it was mounted",
+                                          now[MountValue::verify_failures], counted(errors, "error")));
 }
 
 std::optional<double> quotient(std::uint64_t whole, std::uint64_t part) {
@@ -137,7 +192,7 @@ std::optional<double> quotient(std::uint64_t whole, std::uint64_t part) {
 
 void add_operations(const MountWindow& window, JsonWriter& json) {
   json.key("operations").begin_object();
-  for (const MountOperation operation : kShownOperations) {
+  for (const auto& [operation, rank] : kShownOperations) {
     const LatencyHistogram latency = window.latency(operation);
     const auto quantile = [&](double q) {
       return latency.count() > 0 ? std::optional(latency.quantile(q)) : std::nullopt;
@@ -151,9 +206,19 @@ void add_operations(const MountWindow& window, JsonWriter& json) {
 
 }  // namespace
 
-std::string top_text(const MountWindow& window, std::string_view directory, bool has_color) {
-  return head(window, directory) + "\n" + traffic(window) + "\n" + hot_store(window, has_color) + "\n" +
-         latencies(window) + "\n" + store_lines(window.now) + failures(window.now);
+std::string top_text(const MountWindow& window, std::string_view directory, bool has_color, std::size_t rows) {
+  Picture picture;
+  add_head(window, directory, picture);
+  picture.add_blank();
+  add_traffic(window, picture);
+  picture.add_blank();
+  add_hot_store(window, has_color, picture);
+  picture.add_blank();
+  add_latencies(window, picture);
+  picture.add_blank();
+  add_store(window.now, picture);
+  add_failures(window.now, picture);
+  return picture.text(rows);
 }
 
 std::string top_record(const MountWindow& window, std::string_view directory) {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "base/json_reader.hpp"
@@ -54,7 +55,7 @@ TEST_CASE("rates and ratios are those of the window") {
   CHECK(has(text, "10.0/s"));
   CHECK(has(text, "75.0 %   hits 1.5/s  misses 0.5/s\n"));
   CHECK(has(text, "2.0 KiB/s"));
-  CHECK(has(text, "[######------------------]  25.0 %  1.0 KiB of 4.0 KiB\n"));
+  CHECK(has(text, "hot store          25.0 %   1.0 KiB of 4.0 KiB  [######------------------]\n"));
   CHECK(has(text, "2.00x by sharing, 3.00x by encoding\n"));
 }
 
@@ -84,6 +85,26 @@ TEST_CASE("a mount that took the place of another is shown since it began") {
   const MountWindow next = window_between(window.now, later, 1, 4);
   CHECK(next.rate(MountValue::hot_hits) == 2);
   CHECK(has(top_text(next, "/mnt/kv", false), "since it was mounted"));
+}
+
+TEST_CASE("where there are few rows what matters most stays, and fits") {
+  const std::string whole = top_text(made_up(), "/mnt/kv", false);
+  CHECK(top_text(made_up(), "/mnt/kv", false, 24) == whole);
+  std::size_t before = 0;
+  for (std::size_t rows = 1; rows <= 24; ++rows) {
+    CAPTURE(rows);
+    const std::string text = top_text(made_up(), "/mnt/kv", false, rows);
+    const auto lines = static_cast<std::size_t>(std::ranges::count(text, '\n'));
+    CHECK(lines <= rows);
+    CHECK(lines >= before);
+    CHECK(has(text, "up 1:01:40"));
+    CHECK(has(text, "failures ") == (rows >= 4));
+    CHECK(has(text, "hot store ") == (rows >= 7));
+    CHECK(has(text, "operation ") == (rows >= 10));
+    CHECK(has(text, "\nstore ") == (rows >= 18));
+    CHECK(has(text, "\n\n") == (rows >= 24));
+    before = lines;
+  }
 }
 
 TEST_CASE("only the bar has color") {

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import termios
@@ -26,6 +27,13 @@ class Screen(Terminal):
             env={**os.environ, "TERM": "xterm"}, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         self.text = ""
+
+    def rows_drawn(self, rows):
+        """The lines of the next picture that is drawn on that many rows."""
+        start = len(self.text)
+        self.resize(80, rows)
+        self.read_until(r"\x1b\[H(?s:.*?)\x1b\[J")
+        return re.search(r"\x1b\[H(.*?)\x1b\[J", self.text[start:], re.S)[1].split("\r\n")
 
     def modes(self):
         return termios.tcgetattr(self._theirs)
@@ -78,6 +86,18 @@ def test_the_terminal_is_given_back(store, mounted, key, status):
     screen.press(key)
     assert screen.end() == status
     assert screen.modes() == screen.before
+    screen.close()
+
+
+def test_another_size_of_the_terminal_is_another_picture(store, mounted):
+    screen = Screen([PFCACHE, "--store", store.path, "top", "--interval", "1h"])
+    screen.read_until("since it was mounted(?s:.*)\x1b\\[J")
+    for rows, lines in [(12, 12), (3, 3), (40, 24), (10, 10)]:
+        drawn = screen.rows_drawn(rows)
+        assert len(drawn) == lines, drawn
+        assert drawn[0].startswith("up 0:0") and drawn[1 if lines < 24 else 2].startswith("opens")
+    screen.press(b"q")
+    assert screen.end() == 0
     screen.close()
 
 
