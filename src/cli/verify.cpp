@@ -108,9 +108,9 @@ int run_verify(const VerifyArguments& arguments, const Session& session) {
 constexpr const char* kDetails = R"(Without SNAPSHOT all that are sealed, what the store says of them, and the prompts
 that are kept as chunks. With --repair damage is mended with intact bytes from
 another encoding of the blob, or from the STORE of --from; what can't be mended
-stays as it is, and a capture of the same content will mend it. Exit status 13 when
-there is damage, or some is left; 3 when some of the snapshots named are not here and the
-others are whole.)";
+stays as it is, and a capture of the same content will mend it. Exit status 13
+when there is damage, or some is left; 3 when some of the snapshots named are not
+here and the others are whole.)";
 
 Run declare_verify(ArgumentTable& table) {
   auto arguments = std::make_shared<VerifyArguments>();
