@@ -102,8 +102,8 @@ class Area {
   /// writers do direct I/O.
   [[nodiscard]] virtual bool sees_all() const noexcept { return false; }
 
-  /// A file is about to be cut to nothing. Throws: EPERM where that can't be.
-  virtual void before_truncation(const MirrorPlace& /*place*/) const {}
+  /// A file is about to get another length. Throws: EPERM where it can't have that one.
+  virtual void before_truncation(FileSystem& /*fs*/, const MirrorPlace& /*place*/, std::uint64_t /*size_bytes*/) {}
 
   /// Bytes up to `end` of a real file are about to be given out. Throws: EIO for what is damaged.
   virtual void before_read(FileSystem& /*fs*/, const MirrorPlace& /*place*/, int /*fd*/, std::uint64_t /*end*/) {}

@@ -30,8 +30,6 @@ bool is_in_flight(const MirrorPlace& place) { return place.depth() == 1 && is_pr
 
 PromptName recipe_of(const PromptName& name) { return {name.key, PromptForm::recipe}; }
 
-MirrorPlace place_of_recipe(const PromptName& name) { return {MirrorArea::prompt, {recipe_of(name).file_name()}}; }
-
 // What a file says of itself; nothing for one that is no entry.
 std::optional<PromptInfo> try_read_info(int fd, const PromptName& name, const MirrorPlace& place) {
   try {
@@ -39,6 +37,21 @@ std::optional<PromptInfo> try_read_info(int fd, const PromptName& name, const Mi
   } catch (const Error&) {
     return std::nullopt;
   }
+}
+
+MirrorPlace place_of_real(const PromptName& name) { return {MirrorArea::prompt, {name.file_name()}}; }
+
+// The form that an entry has in the store; nothing when it has none. A whole file comes before a recipe.
+std::optional<PromptName> find_real(const FileSystem& fs, const PromptName& name) {
+  for (const PromptName& real : {name, recipe_of(name)}) {
+    if (fs.writes.files.find(place_of_real(real))) return real;
+  }
+  return std::nullopt;
+}
+
+std::optional<PromptInfo> read_info_of(const FileSystem& fs, const PromptName& real) {
+  const MirrorPlace place = place_of_real(real);
+  return try_read_info(fs.writes.files.open_file(place, O_RDONLY).get(), real, place);
 }
 
 bool is_within_payload(const PromptInfo& info, const FileRange& range) {
@@ -109,9 +122,15 @@ void PromptArea::before_change(FileSystem& /*fs*/, fuse_req_t /*req*/, const Mir
   static_cast<void>(cache());
 }
 
-// Cut to nothing it would be an entry no more, before it can be one again.
-void PromptArea::before_truncation(const MirrorPlace& place) const {
-  if (entry_at(place)) refuse(EPERM, fmt::format("{}: an entry comes by a rename", place.path()));
+// What has an entry's name is one: it can be cut, and lengthened, behind its payload only.
+void PromptArea::before_truncation(FileSystem& fs, const MirrorPlace& place, std::uint64_t size_bytes) {
+  const auto name = entry_at(place);
+  const auto real = name ? find_real(fs, *name) : std::nullopt;
+  if (!real) return;
+  const auto info = read_info_of(fs, *real);
+  if (!info || size_bytes < info->payload_offset() + info->header.payload_bytes) {
+    refuse(EPERM, fmt::format("{}: {} bytes are not all of its payload", place.path(), size_bytes));
+  }
 }
 
 // The header and the text have no checksum, and who scans all files for them must not have all payloads hashed.
@@ -158,7 +177,7 @@ void PromptArea::after_flush(FileSystem& fs, const MirrorPlace& place) {
     const std::scoped_lock lock(mutex_);
     if (changed_.erase(place.names[0]) == 0) return;
   }
-  adopt(fs, fs.writes.files.find(place) ? *name : recipe_of(*name));
+  adopt(fs, find_real(fs, *name).value_or(*name));
 }
 
 void PromptArea::adopt(FileSystem& fs, const PromptName& name) {
@@ -195,11 +214,8 @@ void PromptArea::remove(FileSystem& fs, const MirrorPlace& place, int flags) {
 
 std::optional<struct stat> PromptArea::find_apparition(FileSystem& fs, const MirrorPlace& place, std::uint64_t id) {
   const auto name = entry_at(place);
-  const MirrorPlace recipe = name ? place_of_recipe(*name) : place;
-  auto found = name ? fs.writes.files.find(recipe) : std::nullopt;
-  if (!found) return std::nullopt;
-  const UniqueFd file = fs.writes.files.open_file(recipe, O_RDONLY);
-  const auto info = try_read_info(file.get(), recipe_of(*name), recipe);
+  auto found = name ? fs.writes.files.find(place_of_real(recipe_of(*name))) : std::nullopt;
+  const auto info = found ? read_info_of(fs, recipe_of(*name)) : std::nullopt;
   if (!info) return std::nullopt;
   found->st_size = static_cast<off_t>(info->payload_offset() + info->header.payload_bytes + info->trailer_bytes);
   return fs.attributes.of_real(*found, id);
@@ -228,7 +244,7 @@ std::shared_ptr<Apparition> PromptArea::open_writable_apparition(FileSystem& fs,
 std::shared_ptr<Apparition> PromptArea::open_recipe(FileSystem& fs, const MirrorPlace& place,
                                                     const PromptLoadOptions& options) {
   const auto name = entry_at(place);
-  if (!name || !fs.writes.files.find(place_of_recipe(*name))) return nullptr;
+  if (!name || !fs.writes.files.find(place_of_real(recipe_of(*name)))) return nullptr;
   try {
     auto loaded = cache().load(name->key, options);
     if (!loaded || loaded->info().name.form != PromptForm::recipe) return nullptr;
@@ -248,11 +264,8 @@ std::optional<std::string> PromptArea::attribute(FileSystem& fs, const MirrorPla
   constexpr std::string_view kPrefix = "user.pfcache.";
   const auto entry = entry_at(place);
   if (!entry || !name.starts_with(kPrefix)) return std::nullopt;
-  const bool is_whole = fs.writes.files.find(place).has_value();
-  const MirrorPlace real = is_whole ? place : place_of_recipe(*entry);
-  if (!fs.writes.files.find(real)) return std::nullopt;
-  const UniqueFd file = fs.writes.files.open_file(real, O_RDONLY);
-  const auto info = try_read_info(file.get(), is_whole ? *entry : recipe_of(*entry), real);
+  const auto real = find_real(fs, *entry);
+  const auto info = real ? read_info_of(fs, *real) : std::nullopt;
   for (const Field& field : kFields) {
     if (info && name.substr(kPrefix.size()) == field.name) return field.text(*info);
   }

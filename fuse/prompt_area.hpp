@@ -38,7 +38,7 @@ class PromptArea final : public Area {
   [[nodiscard]] bool is_shown(const MirrorPlace& place) const override;
   [[nodiscard]] bool sees_all() const noexcept override { return true; }
   void before_change(FileSystem& fs, fuse_req_t req, const MirrorPlace& directory) override;
-  void before_truncation(const MirrorPlace& place) const override;
+  void before_truncation(FileSystem& fs, const MirrorPlace& place, std::uint64_t size_bytes) override;
   void before_read(FileSystem& fs, const MirrorPlace& place, int fd, std::uint64_t end) override;
   void change(FileSystem& fs, const MirrorPlace& place, int fd, const FileRange& range,
               const std::function<void()>& make) override;

@@ -140,7 +140,7 @@ void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info*
     if (apparition && open_apparition(fs, req, file, handle, std::move(apparition))) return;
   }
   const bool truncates = (file->flags & O_TRUNC) != 0;
-  if (truncates && place) area_of(fs, *place).before_truncation(*place);
+  if (truncates && place) area_of(fs, *place).before_truncation(fs, *place, 0);
   if (place && area_of(fs, *place).sees_all()) handle->watched = place;
   const int backing_id = add_open(fs, *handle, [&](MirrorInode::OpenState& state) {
     if (!place) throw Error::from_errno(ENOENT, "open");

@@ -139,13 +139,13 @@ void truncate_mirror(FileSystem& fs, const MirrorInodePtr& inode, off_t size_byt
   const std::scoped_lock lock(inode->open.mutex);
   const auto place = fs.writes.inodes.place_of(inode);
   const auto size = static_cast<std::uint64_t>(size_bytes);
+  if (place) area_of(fs, *place).before_truncation(fs, *place, size);
   if (inode->open.opens > 0) {
     inode->open.is_written = true;
     if (inode->open.written && inode->open.written->resize(size)) return;
     return cut_file(fs, place, real_fd(fs, inode), size_bytes);
   }
   if (!place) throw Error::from_errno(ENOENT, "truncate");
-  if (size_bytes == 0) area_of(fs, *place).before_truncation(*place);
   if (!fs.writes.files.find(*place)) {
     const auto apparition = area_of(fs, *place).open_writable_apparition(fs, *place);
     if (apparition && apparition->resize(size)) return;

@@ -307,6 +307,34 @@ def test_a_trailer_makes_a_recipe_grow_in_the_budget(store, tmp_path, mount):
         assert [path.exists() for path in paths] == [False, True]
 
 
+@pytest.mark.parametrize("form", ["kv", "kvd"])
+def test_an_entry_can_be_cut_behind_its_payload_only(served, store, tmp_path, form):
+    if form == "kvd":
+        key, data = put_chunked(store, tmp_path, "text", os.urandom(MIB))
+    else:
+        key, data = kvc("text", os.urandom(MIB))
+        write(served.path / "prompt", key, data)
+    path = served.path / "prompt" / f"{key}.kv"
+    data = path.read_bytes()
+    with open(path, "r+b", buffering=0) as file:
+        os.pwrite(file.fileno(), b"KTM trailer", len(data))
+        for size in (len(data) - 1, 60, 52, 10, 1, 0):
+            assert errno_of(os.ftruncate, file.fileno(), size) == errno.EPERM
+            assert errno_of(os.truncate, path, size) == errno.EPERM
+        assert path.read_bytes() == data + b"KTM trailer"
+        os.ftruncate(file.fileno(), len(data) + 3)
+        assert path.read_bytes() == data + b"KTM"
+        os.ftruncate(file.fileno(), len(data) + 5)
+        assert path.read_bytes() == data + b"KTM\0\0"
+        os.truncate(path, len(data))
+        assert path.read_bytes() == data
+        assert errno_of(path.write_bytes, b"") == errno.EPERM
+    os.unlink(path)
+    (store.path / "prompt" / path.name).write_bytes(data[:100])  # by somebody else
+    assert errno_of(os.truncate, path, 200) == errno.EPERM
+    assert path.read_bytes() == data[:100]
+
+
 def test_rsync_copies_out_and_in(served, store, tmp_path):
     prompt = served.path / "prompt"
     files = dict(kvc(f"text {number}", os.urandom(100_000)) for number in range(3))

@@ -36,9 +36,6 @@ TEST_CASE("files in flight may be made, and entries only come by renames") {
   CHECK(sample.refusal("notes") == std::errc::invalid_argument);
   CHECK(sample.refusal("x.tmp.1", S_IFDIR) == std::errc::operation_not_permitted);
   CHECK(sample.refusal("x.tmp.1", S_IFLNK) == std::errc::operation_not_permitted);
-  CHECK(failure_of([&] { sample.area.before_truncation(Sample::at(kKey + ".kv")); }).code ==
-        std::errc::operation_not_permitted);
-  CHECK_NOTHROW(sample.area.before_truncation(Sample::at("x.tmp.1")));
 }
 
 TEST_CASE("recipes are not shown by their own name, and neither is what nobody knows") {
