@@ -130,8 +130,9 @@ class WarmStartStore {
 
   /// The best entry of `key`: the lowest objective, any objective before none; of equal ones (see kObjectiveTie) a
   /// Final before a Checkpoint; of those the latest written. Expired entries and those of a schema not known here are
-  /// passed over. A damaged one is removed, and the next best is given. Nothing when none is left. Throws: system
-  /// errors; not for a damaged entry that can't be removed.
+  /// passed over, and so is one whose payload may be on its way: a JSON that came alone in the last hour. A damaged one
+  /// is removed, and the next best is given. Nothing when none is left. Throws: system errors; not for a damaged entry
+  /// that can't be removed.
   [[nodiscard]] std::optional<WarmEntry> lookup(const Fingerprint& key) const;
 
   /// As lookup(), of the latest written, whatever its objective: for seeds whose objectives can't be compared.

@@ -40,12 +40,12 @@ EvictReport Eviction::run(const std::optional<RunOfKey>& keep) {
 void Eviction::collect(const Fingerprint& key) {
   const auto directory = KeyDirectory::find(root_, key);
   if (!directory) return;
-  for (const std::string& run : directory->runs()) judge(key, *directory, directory->look_at(run));
+  for (const std::string& run : directory->runs()) judge(key, *directory, directory->look_at(run, unix_time_));
 }
 
 void Eviction::judge(const Fingerprint& key, const KeyDirectory& directory, const EntryLook& look) {
   if (look.state == EntryState::damaged) {
-    report_.freed_bytes += directory.remove_damaged(look);
+    report_.freed_bytes += directory.remove_damaged(look, unix_time_);
     ++report_.damaged_entries;
   } else if (look.state == EntryState::whole && is_expired(look.about, limits_.ttl, unix_time_)) {
     report_.freed_bytes += directory.remove(look.about.run);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <set>
 
+#include "base/file_stamp.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/sha256.hpp"
 #include "warm/run_names.hpp"
@@ -91,11 +92,18 @@ std::optional<std::uint64_t> KeyDirectory::file_bytes(const std::string& name) c
 }
 
 // The JSON goes first, so that it being gone too is a removal.
-EntryState KeyDirectory::absent_payload(const std::string& run) const {
-  return directory_.has(json_name(run)) ? EntryState::damaged : EntryState::vanished;
+EntryState KeyDirectory::absent_payload(const std::string& run, std::chrono::nanoseconds unix_time) const {
+  struct stat st {};
+  if (::fstatat(directory_.fd(), json_name(run).c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return EntryState::vanished;
+    throw Error::from_last_errno(fmt::format("cannot stat '{}'", directory_.path_of(json_name(run))));
+  }
+  // When it got its name: who copies sets the time of its change back, and not this one.
+  const std::chrono::nanoseconds came(stamp_of(st).changed_ns);
+  return unix_time - came > kGraceOfOthers ? EntryState::damaged : EntryState::arriving;
 }
 
-EntryLook KeyDirectory::look_at(const std::string& run) const {
+EntryLook KeyDirectory::look_at(const std::string& run, std::chrono::nanoseconds unix_time) const {
   EntryLook look;
   look.about.run = run;
   const std::string name = json_name(run);
@@ -115,7 +123,7 @@ EntryLook KeyDirectory::look_at(const std::string& run) const {
   const auto payload_bytes = file_bytes(bin_name(run));
   look.stored_bytes = look.json.size() + payload_bytes.value_or(0);
   if (!payload_bytes) {
-    look.state = absent_payload(run);
+    look.state = absent_payload(run, unix_time);
   } else if (*payload_bytes != look.about.payload_bytes) {
     look.state = EntryState::damaged;
   } else {
@@ -124,11 +132,11 @@ EntryLook KeyDirectory::look_at(const std::string& run) const {
   return look;
 }
 
-std::vector<std::byte> KeyDirectory::read_payload(EntryLook& look) const {
+std::vector<std::byte> KeyDirectory::read_payload(EntryLook& look, std::chrono::nanoseconds unix_time) const {
   const std::string name = bin_name(look.about.run);
   const auto fd = directory_.find_file(name);
   if (!fd) {
-    look.state = absent_payload(look.about.run);
+    look.state = absent_payload(look.about.run, unix_time);
     return {};
   }
   try {
@@ -171,10 +179,11 @@ std::uint64_t KeyDirectory::remove(const std::string& run) const {
   return freed_bytes;
 }
 
-std::uint64_t KeyDirectory::remove_damaged(const EntryLook& look) const {
+std::uint64_t KeyDirectory::remove_damaged(const EntryLook& look, std::chrono::nanoseconds unix_time) const {
   // gam replaces the two files of a run one after the other: what was torn a moment ago may be whole by now.
-  const EntryLook now = look_at(look.about.run);
-  return now.json == look.json && now.state != EntryState::vanished ? remove(look.about.run) : 0;
+  const EntryLook now = look_at(look.about.run, unix_time);
+  const bool is_settled = now.state != EntryState::vanished && now.state != EntryState::arriving;
+  return now.json == look.json && is_settled ? remove(look.about.run) : 0;
 }
 
 bool is_abandoned(const Directory& directory, const std::string& name, std::chrono::nanoseconds unix_time) {

@@ -3,8 +3,9 @@
 // What makes it safe for many processes without a lock that anybody has to wait for:
 //
 // - A run is never used twice, and its files never change. A payload gets its name before its JSON does, and loses it
-//   after: so a JSON whose payload is missing, of another size or of another SHA-256 is damage, not work in progress;
-//   unless the JSON itself is gone by then, which is a removal.
+//   after: so a JSON whose payload is of another size or of another SHA-256 is damage, not work in progress; and so is
+//   one without a payload, unless the JSON itself is gone by then, which is a removal. Others may bring the JSON first
+//   all the same, through a mount or by a copy: one without a payload is left alone for kGraceOfOthers.
 // - An entry is replaced by one of another run, which is durable before the old one goes. A crash in between leaves
 // both.
 // - Who saves holds the directory's flock shared, and who takes away what dead writers left, or the directory, needs it
@@ -25,12 +26,15 @@
 
 namespace pfcache {
 
+/// How long what others may be in the middle of is left alone. As long as temp files are: bringing the other half takes
+/// no longer than writing it does, and what is damaged is passed over meanwhile.
 inline constexpr std::chrono::hours kGraceOfOthers{1};
 
 /// What was found under a run.
 enum class EntryState {
   whole,     ///< as far as was looked
   vanished,  ///< removed or replaced meanwhile, or never there
+  arriving,  ///< a JSON whose payload may be on its way
   damaged,
   unknown,  ///< of a schema, size or kind of file that isn't ours to judge, or not to be read now
 };
@@ -58,11 +62,11 @@ class KeyDirectory {
   /// True when there are files that make no entry and might have to go, or none at all.
   [[nodiscard]] bool is_untidy() const;
 
-  /// Looks at everything but the payload's bytes.
-  [[nodiscard]] EntryLook look_at(const std::string& run) const;
+  /// Looks at everything but the payload's bytes. `unix_time` is now, here and below.
+  [[nodiscard]] EntryLook look_at(const std::string& run, std::chrono::nanoseconds unix_time) const;
 
   /// Reads the payload of an entry that was found whole and checks it: `look.state` says what came out of it.
-  [[nodiscard]] std::vector<std::byte> read_payload(EntryLook& look) const;
+  [[nodiscard]] std::vector<std::byte> read_payload(EntryLook& look, std::chrono::nanoseconds unix_time) const;
 
   /// Writes an entry, durable when it returns. A failure leaves nothing of it.
   /// Throws: system errors; ENOENT when the directory was removed.
@@ -72,8 +76,8 @@ class KeyDirectory {
   /// crash. Throws: system errors.
   std::uint64_t remove(const std::string& run) const;
 
-  /// As remove(), unless the JSON isn't any more what was looked at.
-  std::uint64_t remove_damaged(const EntryLook& look) const;
+  /// As remove(), unless the JSON isn't any more what was looked at, or the payload may be on its way.
+  std::uint64_t remove_damaged(const EntryLook& look, std::chrono::nanoseconds unix_time) const;
 
   /// Removes what writers who died have left, and then the directory from `root` when it is empty: unless somebody is
   /// writing here. Returns how many files went.
@@ -82,7 +86,7 @@ class KeyDirectory {
  private:
   void lock_shared() const;
   [[nodiscard]] bool try_lock() const;
-  [[nodiscard]] EntryState absent_payload(const std::string& run) const;
+  [[nodiscard]] EntryState absent_payload(const std::string& run, std::chrono::nanoseconds unix_time) const;
   [[nodiscard]] std::optional<std::uint64_t> file_bytes(const std::string& name) const;
 
   Directory directory_;

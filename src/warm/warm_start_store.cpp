@@ -120,9 +120,9 @@ struct WarmStartStore::Impl {
 namespace {
 
 /// A store that can't be written to gives out what is whole all the same.
-void try_remove_damaged(const KeyDirectory& directory, const EntryLook& look) {
+void try_remove_damaged(const KeyDirectory& directory, const EntryLook& look, nanoseconds unix_time) {
   try {
-    directory.remove_damaged(look);
+    directory.remove_damaged(look, unix_time);
   } catch (const Error&) {
     return;
   }
@@ -145,8 +145,8 @@ std::vector<WarmRun> WarmStartStore::Impl::candidates(const KeyDirectory& direct
   std::vector<WarmRun> found;
   const nanoseconds unix_time = now();
   for (const std::string& run : directory.runs()) {
-    EntryLook look = directory.look_at(run);
-    if (look.state == EntryState::damaged && damaged == Damaged::goes) try_remove_damaged(directory, look);
+    EntryLook look = directory.look_at(run, unix_time);
+    if (look.state == EntryState::damaged && damaged == Damaged::goes) try_remove_damaged(directory, look, unix_time);
     if (look.state == EntryState::vanished) vanished = true;
     if (look.state != EntryState::whole || is_expired(look.about, options.ttl, unix_time)) continue;
     found.push_back(std::move(look.about));
@@ -157,12 +157,13 @@ std::vector<WarmRun> WarmStartStore::Impl::candidates(const KeyDirectory& direct
 
 std::optional<WarmEntry> WarmStartStore::Impl::load(const KeyDirectory& directory, const std::string& run,
                                                     bool& vanished) const {
-  EntryLook look = directory.look_at(run);
+  const nanoseconds unix_time = now();
+  EntryLook look = directory.look_at(run, unix_time);
   std::vector<std::byte> payload;
-  if (look.state == EntryState::whole) payload = directory.read_payload(look);
-  if (look.state == EntryState::damaged) try_remove_damaged(directory, look);
+  if (look.state == EntryState::whole) payload = directory.read_payload(look, unix_time);
+  if (look.state == EntryState::damaged) try_remove_damaged(directory, look, unix_time);
   if (look.state == EntryState::vanished) vanished = true;
-  if (look.state != EntryState::whole || is_expired(look.about, options.ttl, now())) return std::nullopt;
+  if (look.state != EntryState::whole || is_expired(look.about, options.ttl, unix_time)) return std::nullopt;
   return WarmEntry{std::move(look.about), std::move(payload)};
 }
 
@@ -290,7 +291,7 @@ bool WarmStartStore::adopt(const Fingerprint& key, std::string_view run) {
   const auto directory = impl_->find_root();
   const auto entries = directory ? KeyDirectory::find(*directory, key) : std::nullopt;
   if (!entries) return false;
-  const EntryLook look = entries->look_at(std::string(run));
+  const EntryLook look = entries->look_at(std::string(run), impl_->now());
   if (look.state != EntryState::whole) return false;
   impl_->account(*directory, static_cast<std::int64_t>(look.stored_bytes), {key, std::string(run)});
   return true;

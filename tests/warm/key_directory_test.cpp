@@ -8,6 +8,9 @@ namespace pfcache::test {
 namespace {
 
 namespace fs = std::filesystem;
+using std::chrono::nanoseconds;
+
+const nanoseconds kNow = std::chrono::system_clock::now().time_since_epoch();
 
 TEST_CASE("what was torn when it was looked at, and is whole by now, is not removed") {
   TempStore it;
@@ -16,30 +19,35 @@ TEST_CASE("what was torn when it was looked at, and is whole by now, is not remo
   const std::string whole = read_text(it.json(key, run));
   write_text(it.json(key, run), "{");
   const auto directory = KeyDirectory::find(Directory::open(it.store.root()), key);
-  const EntryLook look = directory->look_at(run);
+  const EntryLook look = directory->look_at(run, kNow);
   CHECK(look.state == EntryState::damaged);
   write_text(it.json(key, run), whole);
-  CHECK(directory->remove_damaged(look) == 0);
+  CHECK(directory->remove_damaged(look, kNow) == 0);
   CHECK(payload_of(it.store, key) == "payload");
   write_text(it.json(key, run), "{");
-  CHECK(directory->remove_damaged(look) == 1 + 7);
+  CHECK(directory->remove_damaged(look, kNow) == 1 + 7);
   CHECK(names_in(it.key_dir(key)).empty());
 }
 
-TEST_CASE("a payload without its JSON is a removal or a save under way, a JSON without its payload is damage") {
+TEST_CASE("a payload without its JSON is a removal or a save under way, a JSON that stays without one is damage") {
   TempStore it;
   const Fingerprint key = key_for("halves");
   const std::string run = it.store.save(key, bytes_of("payload"), {});
   const auto directory = KeyDirectory::find(Directory::open(it.store.root()), key);
   fs::rename(it.bin(key, run), it.key_dir(key) / "aside");
-  CHECK(directory->look_at(run).state == EntryState::damaged);
+  make_old(it.json(key, run), std::chrono::hours(48));  // as a copy makes it: what counts is when it came
+  CHECK(directory->look_at(run, kNow).state == EntryState::arriving);
+  const nanoseconds later = kNow + kGraceOfOthers + std::chrono::minutes(1);
+  const EntryLook look_later = directory->look_at(run, later);
+  CHECK(look_later.state == EntryState::damaged);
+  CHECK(directory->remove_damaged(look_later, kNow) == 0);
   fs::rename(it.key_dir(key) / "aside", it.bin(key, run));
-  EntryLook look = directory->look_at(run);
+  EntryLook look = directory->look_at(run, kNow);
   CHECK(look.state == EntryState::whole);
   fs::remove(it.json(key, run));
-  CHECK(directory->look_at(run).state == EntryState::vanished);
+  CHECK(directory->look_at(run, kNow).state == EntryState::vanished);
   fs::remove(it.bin(key, run));
-  std::ignore = directory->read_payload(look);
+  std::ignore = directory->read_payload(look, kNow);
   CHECK(look.state == EntryState::vanished);
 }
 

@@ -10,6 +10,7 @@
 
 #include "pfcache/error.hpp"
 #include "support/failure.hpp"
+#include "warm/key_directory.hpp"
 #include "warm/warm_support.hpp"
 
 namespace pfcache::test {
@@ -141,6 +142,24 @@ TEST_CASE("missing_bin_treated_as_missing") {
   const std::string run = save(it, key, "x");
   fs::remove(it.bin(key, run));
   CHECK(payload_of(it.store, key) == "-");
+  CHECK_FALSE(it.store.load(key, run));
+}
+
+TEST_CASE("a JSON that came before its payload is passed over until that is there, and goes when none comes") {
+  FakeTime time{std::chrono::system_clock::now().time_since_epoch()};
+  TempStore it({.ttl = seconds(0), .unix_time = time.reader()});
+  const Fingerprint key = key_for("halves");
+  save(it, key, "whole", 5.0);
+  const std::string run = save(it, key, "better", 1.0);
+  fs::rename(it.bin(key, run), it.key_dir(key) / "aside");
+  CHECK(payload_of(it.store, key) == "whole");
+  CHECK(it.store.evict_overflow().damaged_entries == 0);
+  CHECK_FALSE(it.store.adopt(key, run));
+  fs::rename(it.key_dir(key) / "aside", it.bin(key, run));
+  CHECK(payload_of(it.store, key) == "better");
+  fs::remove(it.bin(key, run));
+  time.now += kGraceOfOthers + std::chrono::minutes(1);
+  CHECK(payload_of(it.store, key) == "whole");
   CHECK_FALSE(fs::exists(it.json(key, run)));
 }
 
