@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "pfcache/disk_kv_cache.hpp"
+#include "pfcache/warm_start_store.hpp"
 
 namespace pfcache::fuse {
 
@@ -56,6 +57,7 @@ struct MountOptions {
   PassthroughUse passthrough = PassthroughUse::automatic;
   VerifyWhen verify = VerifyWhen::once;
   PromptLimits prompt_limits;
+  WarmStartOptions warm_limits;
   unsigned threads = 0;                        ///< that answer the kernel; 0 = as many as suit the machine
   std::vector<std::string> kernel_flags;       ///< nosuid, noexec, … as given
   std::vector<std::string> security_contexts;  ///< context=…, … as given; only SELinux knows them

@@ -34,6 +34,7 @@ struct FileSystemParts {
   Log& log;
   bool is_writable = false;
   PromptLimits prompt_limits = {};
+  WarmStartOptions warm_limits = {};
 };
 
 /// Everything the callbacks work on; their userdata. Made before the session and destroyed after it.
@@ -50,7 +51,7 @@ struct FileSystem {
         content_xattrs(parts.store),
         passthrough(std::move(passthrough_setup), parts.log),
         store_scan([this](const std::stop_token& stop) { return collect_stats(store, stop); }),
-        writes(parts.store, parts.is_writable, parts.prompt_limits) {}
+        writes(parts.store, parts.is_writable, parts.prompt_limits, parts.warm_limits) {}
 
   const Store& store;
   Log& log;

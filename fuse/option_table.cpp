@@ -83,6 +83,18 @@ constexpr std::array kTable = {
                   options.prompt_limits.policy = parse_prompt_policy(given.name, *given.value);
                 },
                 "value|lru"},
+    MountOption{"warm_budget", "N[KMGT]", ours,
+                "of all files in warm/ together; above it the oldest go\n"
+                "(default: 1G)",
+                [](MountOptions& options, const OptionSetting& given) {
+                  options.warm_limits.size_budget_bytes = parse_byte_count(given.name, *given.value);
+                }},
+    MountOption{"warm_ttl", "TIME", ours,
+                "after which they are no longer given out, such as 12h;\n"
+                "0: never (default: 30d)",
+                [](MountOptions& options, const OptionSetting& given) {
+                  options.warm_limits.ttl = parse_time(given.name, *given.value);
+                }},
     MountOption{"threads", "N", ours, "that answer the kernel (default: 10, or one a CPU)",
                 [](MountOptions& options, const OptionSetting& given) {
                   options.threads = parse_threads(given.name, *given.value);

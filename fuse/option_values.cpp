@@ -5,6 +5,7 @@
 #include <charconv>
 #include <limits>
 
+#include "pfcache/duration.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/size.hpp"
 
@@ -41,6 +42,12 @@ std::uint64_t parse_byte_count(std::string_view option, std::string_view text) {
   const auto bytes = parse_size(text);
   if (!bytes) refuse(option, text, "a number of bytes such as 1048576, 512M or 64GiB");
   return *bytes;
+}
+
+std::chrono::seconds parse_time(std::string_view option, std::string_view text) {
+  const auto time = parse_duration(text);
+  if (!time) refuse(option, text, "a length of time such as 90s, 15m, 1h or 7d");
+  return *time;
 }
 
 unsigned parse_threads(std::string_view option, std::string_view text) {

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -21,6 +22,9 @@ namespace pfcache::fuse {
 
 /// A number of bytes as parse_size() reads it.
 [[nodiscard]] std::uint64_t parse_byte_count(std::string_view option, std::string_view text);
+
+/// A length of time as parse_duration() reads it.
+[[nodiscard]] std::chrono::seconds parse_time(std::string_view option, std::string_view text);
 
 /// At most kMaxThreads.
 [[nodiscard]] unsigned parse_threads(std::string_view option, std::string_view text);

@@ -134,8 +134,8 @@ void serve(Store& store, const MountOptions& options, Log& log, const SessionEve
   const Ownership ownership{options.uid.value_or(::getuid()), options.gid.value_or(::getgid()), options.umask};
   HotSetup hot = set_up_hot_pages(options, log);
   const bool is_writable = may_write(store, options, log);
-  FileSystem fs({store, *hot.backing, log, is_writable, options.prompt_limits}, ownership, hot.limits,
-                std::move(hot.passthrough));
+  FileSystem fs({store, *hot.backing, log, is_writable, options.prompt_limits, options.warm_limits}, ownership,
+                hot.limits, std::move(hot.passthrough));
   Arguments arguments;
   add_options(arguments, store, options, is_writable);
   const fuse_lowlevel_ops ops = operations();

@@ -35,14 +35,16 @@ void tidy_until_stopped(Staging& staging, Arrivals& arrivals, const std::stop_to
 
 }  // namespace
 
-StagingSide::StagingSide(Store& a_store, bool writable, const PromptLimits& prompt_limits)
+StagingSide::StagingSide(Store& a_store, bool writable, const PromptLimits& prompt_limits,
+                         const WarmStartOptions& warm_limits)
     : store(a_store),
       is_writable(writable),
       staging(a_store),
       files(a_store.path()),
       arrivals(staging),
       areas_{std::make_unique<FreshArea>(), std::make_unique<ArrivingArea>(),
-             std::make_unique<PromptArea>(a_store, prompt_limits), std::make_unique<WarmArea>(a_store.path())} {
+             std::make_unique<PromptArea>(a_store, prompt_limits),
+             std::make_unique<WarmArea>(a_store.path(), warm_limits)} {
   if (writable)
     tidier_ = std::jthread([this](const std::stop_token& stop) { tidy_until_stopped(staging, arrivals, stop); });
 }

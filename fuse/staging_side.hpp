@@ -23,7 +23,7 @@ namespace pfcache::fuse {
 class StagingSide {
  public:
   /// REQUIRES: `store` outlives this object.
-  StagingSide(Store& a_store, bool writable, const PromptLimits& prompt_limits);
+  StagingSide(Store& a_store, bool writable, const PromptLimits& prompt_limits, const WarmStartOptions& warm_limits);
   ~StagingSide();
   StagingSide(const StagingSide&) = delete;
   StagingSide& operator=(const StagingSide&) = delete;

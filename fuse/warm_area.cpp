@@ -55,7 +55,8 @@ void require_keepable(FileSystem& fs, const MirrorPlace& from, const MirrorPlace
 
 }  // namespace
 
-WarmArea::WarmArea(const std::filesystem::path& store) : store_(WarmStartStore::open(store / "warm")) {}
+WarmArea::WarmArea(const std::filesystem::path& store, const WarmStartOptions& limits)
+    : store_(WarmStartStore::open(store / "warm", limits)) {}
 
 void WarmArea::require_makeable(const MirrorPlace& place, mode_t type) const {
   if (type == S_IFLNK || is_best(place)) refuse(EPERM, place.path());

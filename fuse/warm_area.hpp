@@ -17,7 +17,7 @@ namespace pfcache::fuse {
 
 class WarmArea final : public Area {
  public:
-  explicit WarmArea(const std::filesystem::path& store);
+  WarmArea(const std::filesystem::path& store, const WarmStartOptions& limits);
 
   void require_makeable(const MirrorPlace& place, mode_t type) const override;
   [[nodiscard]] bool is_shown(const MirrorPlace& place) const override;

@@ -225,7 +225,7 @@ def takes(store, directory, *arguments):
 
 SAMPLE_VALUES = {**dict.fromkeys(("context", "fscontext", "defcontext", "rootcontext"), "a:b:c:s0"), "comment": "words",
                  "uid": "1", "gid": "1", "umask": "022", "hot": "none", "hot_size": "1G", "passthrough": "off", "threads": "2",
-                 "prompt_budget": "1G", "prompt_policy": "lru",
+                 "prompt_budget": "1G", "prompt_policy": "lru", "warm_budget": "1G", "warm_ttl": "1h",
                  "verify": "always"}
 
 

@@ -19,17 +19,17 @@ def save(store, objective, payload):
     return store.run("warm", "save", KEY, "--objective", objective, "--kind", "final", input=payload).stdout.strip()
 
 
-def record(payload, objective):
+def record(payload, objective, written=None):
     return json.dumps({
-        "schema_version": 1, "written_unix_secs": int(time.time()), "written_nanos": 0, "objective": objective,
+        "schema_version": 1, "written_unix_secs": written or int(time.time()), "written_nanos": 0, "objective": objective,
         "iteration": None, "kind": "Final", "checksum_hex": hashlib.sha256(payload).hexdigest(),
         "payload_bytes": len(payload),
     }, indent=2).encode()  # fmt: skip
 
 
-def write_pair(directory, run, payload, objective, suffixes=(".bin", ".json")):
+def write_pair(directory, run, payload, objective, suffixes=(".bin", ".json"), written=None):
     """As gam does it: each half under a name of its own, and then renamed."""
-    halves = {".bin": payload, ".json": record(payload, objective)}
+    halves = {".bin": payload, ".json": record(payload, objective, written)}
     for suffix in suffixes:
         temp = directory / f"{run}{suffix}.tmp.{os.getpid()}.17"
         temp.write_bytes(halves[suffix])
@@ -64,12 +64,14 @@ def test_a_pair_that_comes_by_renames_is_an_entry(served, store, suffixes):
     assert usage.startswith(b"PFUSAGE1") and int.from_bytes(usage[16:24], "little") > len(b"theirs")
 
 
-def test_a_look_at_half_a_pair_leaves_it(served):
+def test_a_look_at_half_a_pair_leaves_it(served, store):
     key = served.path / "warm" / KEY
     key.mkdir()
     write_pair(key, "r1-1", b"payload", 0.5, [".json"])
     assert os.listdir(key) == ["r1-1.json"]
     assert errno_of(os.readlink, key / "best") == errno.ENOENT
+    assert store.run("warm", "lookup", KEY, check=False).returncode == 10
+    assert store.json("warm", "evict")["damaged_entries"] == 0
     write_pair(key, "r1-1", b"payload", 0.5, [".bin"])
     assert (key / "best").read_bytes() == b"payload"
 
@@ -92,6 +94,26 @@ def test_the_oldest_go_when_a_pair_is_above_the_budget(served, store):
     os.truncate(key / ".part", (1 << 30) + 1)
     assert errno_of(os.rename, key / ".part", key / "huge.bin") == errno.EFBIG
     assert (key / ".part").exists() and "huge.bin" in served.log()
+
+
+@pytest.mark.parametrize("options", [[], ["warm_budget=1M,warm_ttl=1h"]], ids=["configuration", "options"])
+def test_limits_are_those_of_the_configuration_or_the_options(store, tmp_path, mount, options):
+    with open(store.path / "config.toml", "a") as file:
+        budget, ttl = ("1GiB", "30d") if options else ("1MiB", "1h")
+        file.write(f'[warm]\nbudget = "{budget}"\nttl = "{ttl}"\n')
+    with Served(store, tmp_path / "mnt", *options) as mounted:
+        key = mounted.path / "warm" / KEY
+        key.mkdir()
+        for number in range(4):
+            write_pair(key, f"r1-{number}", bytes(400_000), 1.0, written=int(time.time()) - 100 + number)
+        left = [number for number in range(4) if (key / f"r1-{number}.bin").exists()]
+        assert left[-1] == 3 and len(left) <= 2
+        write_pair(key, "r2-1", b"old", 0.5, written=int(time.time()) - 2 * 3600)
+        assert os.readlink(key / "best").startswith("r1-")
+        write_pair(key, "r2-2", b"young", 0.5, written=int(time.time()) - 3000)
+        assert (key / "best").read_bytes() == b"young"
+        (key / ".part").write_bytes(bytes(1_100_000))
+        assert errno_of(os.rename, key / ".part", key / "huge.bin") == errno.EFBIG
 
 
 def test_names_that_are_no_part_of_it_are_refused(served):

@@ -48,6 +48,8 @@ TEST_CASE("the defaults of settings are those of options") {
   CHECK((options.verify == none.verify));
   CHECK(options.threads == none.threads);
   CHECK_FALSE(none.hot_size_bytes);
+  CHECK(config.size_bytes(Setting::warm_budget) == none.warm_limits.size_budget_bytes);
+  CHECK(config.duration(Setting::warm_ttl) == none.warm_limits.ttl);
 }
 
 TEST_CASE("settings are options, and the command line goes over them") {
@@ -55,7 +57,9 @@ TEST_CASE("settings are options, and the command line goes over them") {
                                    {"PFCACHE_MOUNT_HOT_SIZE", "3GiB"},
                                    {"PFCACHE_MOUNT_PASSTHROUGH", "off"},
                                    {"PFCACHE_MOUNT_VERIFY", "always"},
-                                   {"PFCACHE_MOUNT_THREADS", "7"}});
+                                   {"PFCACHE_MOUNT_THREADS", "7"},
+                                   {"PFCACHE_WARM_BUDGET", "2MiB"},
+                                   {"PFCACHE_WARM_TTL", "0s"}});
   REQUIRE(config.problems().empty());
   const MountOptions configured = configured_options(config);
   CHECK((configured.hot == HotPlace::directory));
@@ -64,8 +68,11 @@ TEST_CASE("settings are options, and the command line goes over them") {
   CHECK((configured.passthrough == PassthroughUse::off));
   CHECK((configured.verify == VerifyWhen::always));
   CHECK(configured.threads == 7);
-  const MountOptions both = parse_mount_options({"-o", "hot=none,threads=2", "store", "dir"}, configured);
+  CHECK(configured.warm_limits.size_budget_bytes == std::uint64_t{2} << 20);
+  CHECK(configured.warm_limits.ttl == std::chrono::seconds(0));
+  const MountOptions both = parse_mount_options({"-o", "hot=none,threads=2,warm_ttl=7d", "store", "dir"}, configured);
   CHECK((both.hot == HotPlace::none));
   CHECK(both.threads == 2);
+  CHECK(both.warm_limits.ttl == std::chrono::hours(7 * 24));
   CHECK((both.verify == VerifyWhen::always));
 }

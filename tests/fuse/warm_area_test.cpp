@@ -11,7 +11,7 @@ using pfcache::test::failure_of;
 
 TEST_CASE("what can be part of a warm start may be made, and nothing else") {
   const pfcache::test::TempDir dir;
-  const WarmArea area(dir.path());
+  const WarmArea area(dir.path(), {});
   const std::string key(64, 'a');
   const auto make = [&](std::vector<std::string> names, mode_t type) {
     area.require_makeable({MirrorArea::warm, std::move(names)}, type);
@@ -34,7 +34,7 @@ TEST_CASE("what can be part of a warm start may be made, and nothing else") {
 
 TEST_CASE("the store's own files beside the keys are not shown") {
   const pfcache::test::TempDir dir;
-  const WarmArea area(dir.path());
+  const WarmArea area(dir.path(), {});
   CHECK_FALSE(area.is_shown({MirrorArea::warm, {"usage"}}));
   CHECK_FALSE(area.is_shown({MirrorArea::warm, {".tmp-0123456789abcdef"}}));
   CHECK(area.is_shown({MirrorArea::warm, {std::string(64, 'a'), "best"}}));
