@@ -118,6 +118,13 @@ class Store {
   /// writers that come new are kept waiting too. Throws: as lease().
   [[nodiscard]] std::optional<CleanupLease> try_cleanup_lease(std::chrono::milliseconds patience) const;
 
+  /// Notes that a clean-up of the whole store has ended. In one that can't be written nothing is noted.
+  void note_cleanup() const noexcept;
+
+  /// Since when there was no clean-up: when the last one ended or, without any, when somebody first wrote to the store.
+  /// Nothing when nobody has.
+  [[nodiscard]] std::optional<std::int64_t> uncleaned_since_unix_secs() const;
+
   /// True when `digest` names a snapshot to be read here: sealed, or in a foreign store any blob of that name.
   [[nodiscard]] bool has_snapshot(const Digest& digest) const;
 

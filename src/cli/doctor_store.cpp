@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <ctime>
 #include <optional>
 
@@ -16,6 +17,7 @@
 #include "cli/text.hpp"
 #include "pfcache/duration.hpp"
 #include "pfcache/error.hpp"
+#include "pfcache/near_word.hpp"
 #include "pfcache/staging_entries.hpp"
 
 namespace pfcache::cli {
@@ -23,7 +25,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kVariablePrefix = "PFCACHE_";
+
 constexpr std::uint64_t kLittleSpaceBytes = std::uint64_t{1} << 30;
+constexpr std::chrono::hours kLongUncleaned{24 * 30};
 constexpr std::string_view kTempPrefix = ".tmp-";
 
 Finding examine_space(const Store& store) {
@@ -80,6 +85,14 @@ Finding examine_staging(const Store& store) {
           "pfcache list --staging; pfcache gc"};
 }
 
+Finding examine_cleanup(const Store& store) {
+  const auto since = store.uncleaned_since_unix_secs();
+  if (!since) return {Verdict::ok, "clean-up", "none yet"};
+  const std::string text = "none since " + utc_time(*since);
+  if (std::chrono::seconds(std::time(nullptr) - *since) < kLongUncleaned) return {Verdict::ok, "clean-up", text};
+  return {Verdict::warning, "clean-up", text, "pfcache gc; with systemd the timer pfcache-gc@"};
+}
+
 /// The lines of /proc/locks (proc(5)) about the store's lock name its holders.
 Finding examine_lock(const Store& store, const Session& session) {
   struct stat found {};
@@ -130,6 +143,23 @@ std::optional<Store> open_store(const Session& session, Findings& findings) {
   }
 }
 
+/// Misspelled settings, which nobody reads.
+void examine_variables(const Session& session, Findings& findings) {
+  std::vector<std::string> known;
+  for (std::size_t i = 0; i < kSettingCount; ++i) known.push_back(variable_of(static_cast<Setting>(i)));
+  const std::vector<std::string_view> words(known.begin(), known.end());
+  std::vector<std::string> names = session.variable_names();
+  std::ranges::sort(names);
+  for (const std::string& name : names) {
+    if (!name.starts_with(kVariablePrefix) || std::ranges::find(known, name) != known.end()) continue;
+    const auto near = near_word(name, words);
+    findings.push_back(
+        {Verdict::warning, "environment",
+         fmt::format("unknown variable '{}'{}", name, near ? fmt::format("; did you mean '{}'?", *near) : ""),
+         "unset " + name});
+  }
+}
+
 }  // namespace
 
 void examine_configuration(const Session& session, Findings& findings) {
@@ -142,6 +172,7 @@ void examine_configuration(const Session& session, Findings& findings) {
     findings.push_back(
         {Verdict::ok, "configuration", counted(static_cast<std::uint64_t>(read), "file") + " read: pfcache config"});
   }
+  examine_variables(session, findings);
 }
 
 void examine_store(const Session& session, Findings& findings) {
@@ -151,6 +182,7 @@ void examine_store(const Session& session, Findings& findings) {
   findings.push_back(examine_space(*store));
   findings.push_back(examine_left_files(*store, session));
   findings.push_back(examine_staging(*store));
+  findings.push_back(examine_cleanup(*store));
   findings.push_back(examine_lock(*store, session));
   examine_mounts(*store, session, findings);
 }

@@ -21,6 +21,7 @@ struct Environment {
   std::ostream& out;  ///< results
   std::ostream& err;  ///< talk
   std::function<std::optional<std::string>(const std::string&)> variable;
+  std::function<std::vector<std::string>()> variable_names = [] { return std::vector<std::string>{}; };  ///< of all
   bool is_root = false;
   std::filesystem::path root = "/";  ///< below which the files of the machine are: /etc, /proc, /dev
   bool out_is_terminal = false;

@@ -9,6 +9,7 @@
 #include <exception>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/environment.hpp"
@@ -25,6 +26,15 @@ std::optional<std::string> variable(const std::string& name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
+std::vector<std::string> variable_names() {
+  std::vector<std::string> names;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    names.emplace_back(text.substr(0, text.find('=')));
+  }
+  return names;
+}
+
 int run(int argc, char** argv) {
   SignalWatch signals;
   // A reader that went away is then an error of write(), which is told apart from a full disk.
@@ -34,6 +44,7 @@ int run(int argc, char** argv) {
   Environment environment{.out = out,
                           .err = std::cerr,
                           .variable = variable,
+                          .variable_names = variable_names,
                           .is_root = ::geteuid() == 0,
                           .out_is_terminal = ::isatty(STDOUT_FILENO) != 0,
                           .out_size = [] { return terminal_size(STDOUT_FILENO); },

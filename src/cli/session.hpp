@@ -44,6 +44,8 @@ class Session {
 
   /// Below which the files of the machine are: /etc, /proc, /dev.
   [[nodiscard]] const std::filesystem::path& root() const noexcept { return environment_->root; }
+  /// Names of all variables that are set.
+  [[nodiscard]] std::vector<std::string> variable_names() const { return environment_->variable_names(); }
   [[nodiscard]] bool is_root() const noexcept { return environment_->is_root; }
 
   /// What a program prints on standard output; nothing when it can't be run or fails.

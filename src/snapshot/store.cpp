@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <thread>
+#include <tuple>
 
 #include "base/directory.hpp"
 #include "pfcache/config.hpp"
@@ -206,6 +208,17 @@ std::optional<CleanupLease> Store::try_cleanup_lease(std::chrono::milliseconds p
   }
   lock_gate(lock, F_UNLCK, F_OFD_SETLK);
   return CleanupLease(std::move(lock));
+}
+
+void Store::note_cleanup() const noexcept {
+  std::ignore = impl_->directory.ops().touch(impl_->directory.fd(), kLock.c_str());
+}
+
+std::optional<std::int64_t> Store::uncleaned_since_unix_secs() const {
+  struct stat lock {};
+  if (::fstatat(impl_->directory.fd(), kLock.c_str(), &lock, AT_SYMLINK_NOFOLLOW) == 0) return lock.st_mtim.tv_sec;
+  if (errno == ENOENT) return std::nullopt;
+  throw Error::from_last_errno(fmt::format("cannot stat '{}'", impl_->directory.path_of(kLock)));
 }
 
 bool Store::has_snapshot(const Digest& digest) const {

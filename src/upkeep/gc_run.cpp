@@ -55,6 +55,7 @@ GcReport GcRun::run() {
     report_candidates();
   } else {
     sweep();
+    store_.note_cleanup();
   }
   report_.snapshots = marks_.manifests();
   report_.blobs_needed = marks_.blobs();

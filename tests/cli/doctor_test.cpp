@@ -152,6 +152,19 @@ TEST_CASE("what is wrong with the configuration is a problem, and doctor goes on
   CHECK(patient.examine().status == 1);
 }
 
+TEST_CASE("variables that nobody reads are told of, with the near one") {
+  Patient patient;
+  patient.world.variables = {{"PFCACHE_GC_GRACE", "1h"}, {"HOME", "/nonexistent"}, {"XPFCACHE_GC", "1"}};
+  CHECK(patient.line("environment").empty());
+  patient.world.variables["PFCACHE_GC_GRASE"] = "1h";
+  CHECK(patient.line("environment") ==
+        "warning  environment: unknown variable 'PFCACHE_GC_GRASE'; did you mean 'PFCACHE_GC_GRACE'?; try: unset "
+        "PFCACHE_GC_GRASE");
+  patient.world.variables = {{"PFCACHE_SOMETHING_ELSE", ""}};
+  CHECK(has(patient.line("environment"), "unknown variable 'PFCACHE_SOMETHING_ELSE'; try"));
+  CHECK(patient.examine().status == 0);
+}
+
 TEST_CASE("without a store it says so") {
   Patient patient;
   patient.world.variables["PFCACHE_STORE"] = patient.runner.path("none");
@@ -187,6 +200,27 @@ TEST_CASE("snapshots that stopped arriving are found by staging_keep") {
   CHECK(patient.line("staging").starts_with("ok "));
   patient.world.variables["PFCACHE_STAGING_KEEP"] = "1h";
   CHECK(has(patient.line("staging"), "nobody touched for 1h; try: pfcache list --staging"));
+}
+
+TEST_CASE("since when there was no clean-up is told, and warned of after a month") {
+  const Patient patient;
+  const fs::path lock = patient.runner.store() / "lock";
+  fs::remove(lock);
+  CHECK(patient.line("clean-up") == "ok       clean-up: none yet");
+  patient.runner.must({"capture", "synthetic:2:0"});
+  const auto set_age = [&](std::chrono::hours age) {
+    fs::last_write_time(lock, fs::file_time_type::clock::now() - age);
+  };
+  set_age(std::chrono::hours(24 * 29));
+  CHECK(patient.line("clean-up").starts_with("ok       clean-up: none since 20"));
+  set_age(std::chrono::hours(24 * 31));
+  CHECK(patient.line("clean-up").starts_with("warning  clean-up: none since 20"));
+  patient.runner.must({"gc", "--dry-run"});
+  CHECK(patient.line("clean-up").starts_with("warning "));
+  patient.runner.must({"capture", "synthetic:2:0"});
+  CHECK(patient.line("clean-up").starts_with("warning "));
+  patient.runner.must({"gc"});
+  CHECK(patient.line("clean-up").starts_with("ok "));
 }
 
 TEST_CASE("who holds the lock is named") {

@@ -38,6 +38,12 @@ Result run_in(const World& world, const std::vector<std::string>& args) {
                                  if (found == world.variables.end()) return std::nullopt;
                                  return found->second;
                                },
+                               .variable_names =
+                                   [&world] {
+                                     std::vector<std::string> names;
+                                     for (const auto& [name, value] : world.variables) names.push_back(name);
+                                     return names;
+                                   },
                                .is_root = world.is_root,
                                .root = world.root,
                                .out_is_terminal = world.out_is_terminal,

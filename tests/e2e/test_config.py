@@ -53,3 +53,8 @@ def test_a_broken_file_stops_a_mount_and_a_command_but_not_doctor(store, tmp_pat
     assert doctor.returncode == 1 and "problem  configuration: " in doctor.stdout
     assert f"ok       store: {store.path}, profile auto" in doctor.stdout
     assert run(MOUNT, "--help", XDG_CONFIG_HOME=config).returncode == 0
+
+
+def test_doctor_tells_of_a_variable_that_nobody_reads(store):
+    told = run(PFCACHE, "--store", store.path, "doctor", PFCACHE_GC_GRASE="2h", PFCACHE_GC_WAIT="1s").stdout
+    assert "unknown variable 'PFCACHE_GC_GRASE'; did you mean 'PFCACHE_GC_GRACE'?" in told and "GC_WAIT" not in told
