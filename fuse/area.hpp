@@ -105,6 +105,9 @@ class Area {
   /// A file is about to get another length. Throws: EPERM where it can't have that one.
   virtual void before_truncation(FileSystem& /*fs*/, const MirrorPlace& /*place*/, std::uint64_t /*size_bytes*/) {}
 
+  /// A real file was opened by somebody who doesn't write. Throws: EIO for what is damaged.
+  virtual void after_open(FileSystem& /*fs*/, const MirrorPlace& /*place*/, int /*fd*/) {}
+
   /// Bytes up to `end` of a real file are about to be given out. Throws: EIO for what is damaged.
   virtual void before_read(FileSystem& /*fs*/, const MirrorPlace& /*place*/, int /*fd*/, std::uint64_t /*end*/) {}
 

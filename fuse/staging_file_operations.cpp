@@ -151,11 +151,14 @@ void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info*
     }
     state.fd = fs.writes.files.open_file(*place, fs.writes.is_writable ? O_RDWR : O_RDONLY);
   });
-  MirrorInode& inode = *handle->inode;
-  if (truncates && ::ftruncate(fd_of(fs, *handle), 0) != 0) {
-    const int failure = errno;
-    static_cast<void>(take_open_back(fs, inode));
-    throw Error::from_errno(failure, "ftruncate");
+  try {
+    if (truncates && ::ftruncate(fd_of(fs, *handle), 0) != 0) throw Error::from_last_errno("ftruncate");
+    if (place && !handle->writes && !apparition_of(*handle)) {
+      area_of(fs, *place).after_open(fs, *place, fd_of(fs, *handle));
+    }
+  } catch (...) {
+    static_cast<void>(take_open_back(fs, *handle->inode));
+    throw;
   }
   if (place) note_writing(fs, *handle, *place);
   set_up(*file, handle);

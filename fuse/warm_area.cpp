@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
+#include <vector>
 
 #include "fuse/operations.hpp"
 #include "pfcache/error.hpp"
+#include "pfcache/sha256.hpp"
 
 namespace pfcache::fuse {
 namespace {
@@ -53,6 +56,21 @@ void require_keepable(FileSystem& fs, const MirrorPlace& from, const MirrorPlace
   if (::fdatasync(file.get()) != 0) throw Error::from_last_errno(from.path());
 }
 
+Digest sha256_of_file(int fd) {
+  constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
+  std::vector<std::byte> piece(kPieceBytes);
+  Sha256 hash;
+  std::uint64_t at = 0;
+  while (true) {
+    const ssize_t count = ::pread(fd, piece.data(), piece.size(), static_cast<off_t>(at));
+    if (count == 0) return hash.finish();
+    if (count < 0 && errno != EINTR) throw Error::from_last_errno("reading a payload");
+    if (count < 0) continue;
+    hash.update(std::span(piece).first(static_cast<std::size_t>(count)));
+    at += static_cast<std::uint64_t>(count);
+  }
+}
+
 }  // namespace
 
 WarmArea::WarmArea(const std::filesystem::path& store, const WarmStartOptions& limits)
@@ -81,6 +99,19 @@ MirrorPlace WarmArea::resolve(FileSystem& /*fs*/, const MirrorPlace& place) {
 
 void WarmArea::before_change(FileSystem& fs, fuse_req_t /*req*/, const MirrorPlace& directory) {
   if (directory.depth() == 0) fs.writes.files.make_root(directory.area);
+}
+
+void WarmArea::after_open(FileSystem& fs, const MirrorPlace& place, int fd) {
+  const auto run = place.depth() == 2 && place.names[1].ends_with(kBin) ? run_of(place.names[1]) : std::nullopt;
+  const auto record = run ? store_.find(Fingerprint::parse(place.names[0]), *run) : std::nullopt;
+  if (!record) return;
+  const FileStamp stamp = FileStamp::of(fd);
+  if (verified_.has(record->checksum, stamp)) return;
+  if (stamp.size_bytes != record->payload_bytes || sha256_of_file(fd) != record->checksum) {
+    fs.log.tell(fmt::format("{}: the payload is not what its record says", place.path()));
+    refuse(EIO, place.path());
+  }
+  if (FileStamp::of(fd) == stamp) verified_.add(record->checksum, stamp);
 }
 
 // Written in place, as cp does it, or the second half of a pair by rename. An entry that is no whole one is nobody's

@@ -172,6 +172,10 @@ class WarmStartStore {
   /// The run of the first of runs(); nothing when there is none.
   [[nodiscard]] std::optional<std::string> best_run(const Fingerprint& key) const;
 
+  /// What the JSON of `run` says; nothing when there is none that is understood, and for what can't be a run. The
+  /// payload isn't looked at. Throws: system errors.
+  [[nodiscard]] std::optional<WarmRun> find(const Fingerprint& key, std::string_view run) const;
+
   /// The entry `run` of `key`, checked; nothing when it is absent, expired, damaged (then it is removed) or of an
   /// unknown schema, and for what can't be a run.
   [[nodiscard]] std::optional<WarmEntry> load(const Fingerprint& key, std::string_view run) const;

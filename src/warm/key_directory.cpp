@@ -103,7 +103,7 @@ EntryState KeyDirectory::absent_payload(const std::string& run, std::chrono::nan
   return unix_time - came > kGraceOfOthers ? EntryState::damaged : EntryState::arriving;
 }
 
-EntryLook KeyDirectory::look_at(const std::string& run, std::chrono::nanoseconds unix_time) const {
+EntryLook KeyDirectory::read_record(const std::string& run) const {
   EntryLook look;
   look.about.run = run;
   const std::string name = json_name(run);
@@ -116,10 +116,16 @@ EntryLook KeyDirectory::look_at(const std::string& run, std::chrono::nanoseconds
     look.json = std::move(*json);
     look.about = parse_run_record(look.json, directory_.path_of(name));
     look.about.run = run;
+    look.state = EntryState::whole;
   } catch (const Error& error) {
     look.state = state_after(error);
-    return look;
   }
+  return look;
+}
+
+EntryLook KeyDirectory::look_at(const std::string& run, std::chrono::nanoseconds unix_time) const {
+  EntryLook look = read_record(run);
+  if (look.state != EntryState::whole) return look;
   const auto payload_bytes = file_bytes(bin_name(run));
   look.stored_bytes = look.json.size() + payload_bytes.value_or(0);
   if (!payload_bytes) {

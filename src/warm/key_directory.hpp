@@ -62,6 +62,9 @@ class KeyDirectory {
   /// True when there are files that make no entry and might have to go, or none at all.
   [[nodiscard]] bool is_untidy() const;
 
+  /// Looks at the JSON alone.
+  [[nodiscard]] EntryLook read_record(const std::string& run) const;
+
   /// Looks at everything but the payload's bytes. `unix_time` is now, here and below.
   [[nodiscard]] EntryLook look_at(const std::string& run, std::chrono::nanoseconds unix_time) const;
 

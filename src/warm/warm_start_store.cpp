@@ -319,6 +319,13 @@ std::optional<std::string> WarmStartStore::best_run(const Fingerprint& key) cons
   return found.empty() ? std::nullopt : std::optional(found.front().run);
 }
 
+std::optional<WarmRun> WarmStartStore::find(const Fingerprint& key, std::string_view run) const {
+  const auto directory = is_valid_run(run) ? impl_->find(key) : std::nullopt;
+  if (!directory) return std::nullopt;
+  EntryLook look = directory->read_record(std::string(run));
+  return look.state == EntryState::whole ? std::optional(std::move(look.about)) : std::nullopt;
+}
+
 std::optional<WarmEntry> WarmStartStore::load(const Fingerprint& key, std::string_view run) const {
   if (!is_valid_run(run)) return std::nullopt;
   const auto directory = impl_->find(key);

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from served import Served, errno_of
+from served import Served, errno_of, wait_until
 
 KEY = "c2911c6e2b431839f6aa0895864cdc273ef3fa74699e510bf5603f6443749268"
 
@@ -114,6 +114,44 @@ def test_limits_are_those_of_the_configuration_or_the_options(store, tmp_path, m
         assert (key / "best").read_bytes() == b"young"
         (key / ".part").write_bytes(bytes(1_100_000))
         assert errno_of(os.rename, key / ".part", key / "huge.bin") == errno.EFBIG
+
+
+@pytest.mark.parametrize("passthrough", ["auto", "off"])
+def test_a_damaged_payload_is_an_error_and_what_nobody_vouches_for_is_given_as_it_is(store, tmp_path, mount, passthrough):
+    with Served(store, tmp_path / "mnt", f"passthrough={passthrough}") as mounted:
+        run = save(store, 1, "x" * 1_000_000)
+        path = mounted.path / "warm" / KEY / f"{run}.bin"
+        real = store.path / "warm" / KEY / path.name
+        open_files = mounted.open_files()
+        assert path.read_bytes() == b"x" * 1_000_000
+        before = mounted.io()["rchar"]
+        for _ in range(3):
+            os.close(os.open(path, os.O_RDONLY))
+        assert mounted.io()["rchar"] - before < 500_000  # hashed once
+        for damage in (b"y" + b"x" * 999_999, b"x" * 999_999, b""):
+            real.write_bytes(damage)
+            assert errno_of(path.read_bytes) == errno.EIO
+            assert errno_of((mounted.path / "warm" / KEY / "best").read_bytes) in (errno.EIO, errno.ENOENT)
+        assert f"{run}.bin" in mounted.log()
+        real.write_bytes(b"x" * 1_000_000)
+        assert path.read_bytes() == b"x" * 1_000_000
+        with open(path, "r+b") as file:  # who writes may read what he is writing over
+            file.write(b"new")
+            file.seek(0)
+            assert file.read(4) == b"newx"
+        assert errno_of(path.read_bytes) == errno.EIO
+        os.rename(path.with_suffix(".json"), path.with_name(".json-aside"))
+        assert path.read_bytes() == b"new" + b"x" * 999_997
+        assert wait_until(lambda: mounted.open_files() <= open_files)
+
+
+def test_a_damaged_payload_is_replaced_by_a_copy(served, store, tmp_path):
+    run = save(store, 1, "payload")
+    shutil.copytree(served.path / "warm", tmp_path / "copy", symlinks=True)
+    (store.path / "warm" / KEY / f"{run}.bin").write_bytes(b"PAYLOAD")
+    command = ["rsync", "-a", "--checksum", "--exclude=best", f"{tmp_path}/copy/", f"{served.path}/warm/"]
+    subprocess.run(command, check=True, timeout=60)
+    assert (served.path / "warm" / KEY / "best").read_bytes() == b"payload"
 
 
 def test_names_that_are_no_part_of_it_are_refused(served):

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "pfcache/error.hpp"
+#include "pfcache/sha256.hpp"
 #include "support/failure.hpp"
 #include "warm/key_directory.hpp"
 #include "warm/warm_support.hpp"
@@ -124,6 +125,26 @@ TEST_CASE("a damaged best entry is removed and the next best is given") {
   write_text(it.bin(key, second), "SECOND");
   CHECK(payload_of(it.store, key) == "third");
   CHECK(names_in(it.key_dir(key)).size() == 2);
+}
+
+TEST_CASE("a record is found whatever its payload is, unless it can't be read") {
+  TempStore it;
+  const Fingerprint key = key_for("record");
+  const std::string run = save(it, key, "payload", 2.0);
+  for (const char* payload : {"payload", "PAYLOAD", ""}) {
+    write_text(it.bin(key, run), payload);
+    const auto record = it.store.find(key, run);
+    REQUIRE(record);
+    CHECK(record->run == run);
+    CHECK(record->checksum == sha256(bytes_of("payload")));
+    CHECK(record->payload_bytes == 7);
+  }
+  CHECK_FALSE(it.store.find(key, "r0-0"));
+  CHECK_FALSE(it.store.find(key, "../" + run));
+  CHECK_FALSE(it.store.find(key_for("other"), run));
+  write_text(it.json(key, run), "{not valid json");
+  CHECK_FALSE(it.store.find(key, run));
+  CHECK(fs::exists(it.json(key, run)));
 }
 
 TEST_CASE("corrupt_meta_json_is_cleaned_up") {
