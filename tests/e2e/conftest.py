@@ -24,7 +24,8 @@ def build_option(name):
 
 
 # What a sanitizer was built into is not packaged.
-collect_ignore = [] if build_option("b_sanitize") == "none" else ["test_booted.py", "test_dist.py", "test_packages.py"]
+PACKAGING = ["test_booted.py", "test_dist.py", "test_packages.py", "test_rpm.py"]
+collect_ignore = [] if build_option("b_sanitize") == "none" else PACKAGING
 
 # Whoever runs the tests in the background may have had these ignored, which programs inherit and ours respect.
 signal.signal(signal.SIGINT, signal.default_int_handler)
