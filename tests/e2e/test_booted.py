@@ -24,6 +24,7 @@ done
 mkdir -p /etc/pfcache
 printf 'STORE=/srv/other\\nOPTIONS=hot_size=64M\\n' > /etc/pfcache/mnt-other.env
 printf 'STORE=/nowhere\\n' > /etc/pfcache/mnt-nowhere.env
+printf 'OPTIONS=hotsize=64M\\n' > /etc/pfcache/mnt-wrong.env
 systemctl enable pfcache@mnt-other.service
 """
 
@@ -100,6 +101,13 @@ def test_a_store_that_is_not_there_is_no_service(system):
     assert system.run("systemctl", "start", unit, check=False).returncode == 1
     assert not mounted_on(system, "/mnt/nowhere")
     assert "no store at '/nowhere'" in system.run("journalctl", "--unit", unit).stdout
+
+
+def test_an_option_that_makes_no_sense_is_told_by_its_status(system):
+    unit = "pfcache@mnt-wrong.service"
+    assert system.run("systemctl", "start", unit, check=False).returncode == 1
+    assert "did you mean 'hot_size'?" in system.run("systemctl", "status", unit, check=False).stdout
+    assert system.run("systemctl", "show", "--property=NRestarts", "--value", unit).stdout == "0\n"
 
 
 def test_the_mount_unit_of_the_examples_mounts(system):
