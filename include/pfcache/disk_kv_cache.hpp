@@ -153,7 +153,8 @@ struct EvictionResult {
 
 class DiskKvCache {
  public:
-  /// Opens `dir`, making it when it is absent, and reads the headers of what is in it.
+  /// Opens `dir`, making it when it is absent. The headers of what is in it are read when they are first needed: by all
+  /// but load(), find() and remove().
   /// Throws: Errc::invalid_argument for a budget below kMinPromptBudgetBytes; system errors.
   DiskKvCache(const std::filesystem::path& dir, std::uint64_t budget_bytes, DiskKvCacheOptions options = {});
 

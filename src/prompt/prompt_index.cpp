@@ -21,14 +21,12 @@ std::uint64_t read_tail(int fd, std::uint32_t text_bytes, const std::string& pat
 
 }  // namespace
 
-PromptIndex::PromptIndex(const Directory& directory) : directory_(&directory), watch_(directory) {
-  std::ignore = watch_.poll();  // before reading, so that no change falls between
-  read_all();
-}
-
 void PromptIndex::refresh() {
-  const DirectoryWatch::Changes changes = watch_.poll();
-  if (changes.all) {
+  const bool is_first = !watch_;
+  if (is_first) watch_.emplace(*directory_);
+  // Before reading, so that no change falls between.
+  const DirectoryWatch::Changes changes = watch_->poll();
+  if (is_first || changes.all) {
     read_all();
     return;
   }
@@ -56,7 +54,8 @@ const PromptInfo* PromptIndex::find(const PromptName& name) const noexcept {
 }
 
 void PromptIndex::reread(const std::string& file_name) {
-  if (const auto name = PromptName::parse(file_name)) read(*name, file_name);
+  const auto name = watch_ ? PromptName::parse(file_name) : std::nullopt;
+  if (name) read(*name, file_name);
 }
 
 void PromptIndex::read_all() {

@@ -1,7 +1,10 @@
-// What is in a prompt directory, in memory: read from headers once, and kept up to date with what others do to it.
+// What is in a prompt directory, in memory: read from headers once, when it is first asked for, and kept up to date
+// with what others do to it. Who only loads entries by their keys has no need of it, and closing a watch takes the
+// kernel some ten milliseconds.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -17,14 +20,15 @@ namespace pfcache {
 /// Not thread-safe. REQUIRES: the directory outlives it.
 class PromptIndex {
  public:
-  explicit PromptIndex(const Directory& directory);
+  explicit PromptIndex(const Directory& directory) : directory_(&directory) {}
 
-  /// Learns which entries came and went. Hits that others counted are not looked at.
+  /// Learns which entries there are, or came and went. Hits that others counted are not looked at.
   void refresh();
 
   /// As refresh(), and reads the headers that others rewrote in place: for those who compare hits and times.
   void refresh_headers();
 
+  // All below are as of the last refresh, and empty before the first.
   [[nodiscard]] const std::unordered_map<PromptName, PromptInfo>& entries() const noexcept { return entries_; }
   /// Why files with an entry's name are none.
   [[nodiscard]] const std::map<std::string, std::string>& unreadable() const noexcept { return unreadable_; }
@@ -41,7 +45,7 @@ class PromptIndex {
   void forget(const PromptName& name);
 
   const Directory* directory_;
-  DirectoryWatch watch_;
+  std::optional<DirectoryWatch> watch_;  // since the first refresh
   std::unordered_map<PromptName, PromptInfo> entries_;
   std::map<std::string, std::string> unreadable_;
   std::unordered_set<std::string> stale_;

@@ -159,6 +159,18 @@ TEST_CASE("to find and list entries their headers are read, and nothing of their
   CHECK(io_count().bytes - before.bytes < 4096);
 }
 
+TEST_CASE("to load an entry by its key no other is read") {
+  const TempDir dir;
+  DiskKvCache writer(dir.path(), kBudget);
+  for (int i = 0; i < 100; ++i) save(writer, "text " + std::to_string(i), "payload");
+  const IoCount before = io_count();
+  DiskKvCache cache(dir.path(), kBudget);
+  CHECK(cache.load(DiskKvCache::key_for("text 7")));
+  CHECK(cache.remove(DiskKvCache::key_for("text 8")));
+  CHECK(io_count().reads - before.reads < 20);
+  CHECK(cache.list().entries.size() == 99);
+}
+
 TEST_CASE("an entry that was replaced or removed while it is open keeps its bytes, and gets no hit") {
   const TempDir dir;
   DiskKvCache cache(dir.path(), kBudget);
