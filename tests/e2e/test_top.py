@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import re
-import struct
 import subprocess
 import termios
 
