@@ -3,7 +3,6 @@
 namespace pfcache::fuse {
 namespace {
 
-constexpr std::chrono::milliseconds kMoment{500};
 constexpr std::size_t kMaxWriters = 256;
 
 }  // namespace
@@ -46,7 +45,7 @@ void Arrival::note_close() {
 }
 
 bool Arrival::is_busy_locked() const {
-  return open_files_ > 0 || std::chrono::steady_clock::now() - last_change_ < kMoment;
+  return open_files_ > 0 || std::chrono::steady_clock::now() - last_change_ < moment_;
 }
 
 bool Arrival::is_at_work(pid_t thread) const {
@@ -104,7 +103,7 @@ void Arrivals::tidy() {
 ArrivalPtr Arrivals::keep(ArrivingSnapshotPtr snapshot, const Digest& digest) {
   const std::scoped_lock lock(mutex_);
   ArrivalPtr& place = known_[digest];
-  if (!place || &place->snapshot() != snapshot.get()) place = std::make_shared<Arrival>(std::move(snapshot));
+  if (!place || &place->snapshot() != snapshot.get()) place = std::make_shared<Arrival>(std::move(snapshot), moment_);
   return place;
 }
 

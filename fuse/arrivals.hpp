@@ -27,10 +27,15 @@ namespace pfcache::fuse {
 
 using SnapshotPtr = std::shared_ptr<const SnapshotView>;
 
+/// For how long a writer is at work after his last change: enough for a slow sender on a busy machine, whose next file
+/// comes late.
+inline constexpr std::chrono::milliseconds kWriterMoment{3000};
+
 /// Thread-safe.
 class Arrival {
  public:
-  explicit Arrival(ArrivingSnapshotPtr snapshot) : snapshot_(std::move(snapshot)) {}
+  Arrival(ArrivingSnapshotPtr snapshot, std::chrono::milliseconds moment)
+      : snapshot_(std::move(snapshot)), moment_(moment) {}
 
   [[nodiscard]] ArrivingSnapshot& snapshot() const noexcept { return *snapshot_; }
 
@@ -60,6 +65,7 @@ class Arrival {
   [[nodiscard]] bool is_busy_locked() const;
 
   const ArrivingSnapshotPtr snapshot_;
+  const std::chrono::milliseconds moment_;
   mutable std::mutex mutex_;
   SnapshotPtr view_;  // guarded by mutex_, as all below
   std::set<pid_t> writers_;
@@ -76,7 +82,8 @@ using ArrivalPtr = std::shared_ptr<Arrival>;
 class Arrivals {
  public:
   /// REQUIRES: `staging` outlives this object.
-  explicit Arrivals(Staging& staging) : staging_(staging) {}
+  explicit Arrivals(Staging& staging, std::chrono::milliseconds moment = kWriterMoment)
+      : staging_(staging), moment_(moment) {}
 
   /// The one that has a staging directory; null when it has none.
   [[nodiscard]] ArrivalPtr find(const Digest& digest);
@@ -92,6 +99,7 @@ class Arrivals {
   [[nodiscard]] ArrivalPtr keep(ArrivingSnapshotPtr snapshot, const Digest& digest);
 
   Staging& staging_;
+  const std::chrono::milliseconds moment_;
   mutable std::mutex mutex_;
   std::map<Digest, ArrivalPtr> known_;  // guarded by mutex_
 };

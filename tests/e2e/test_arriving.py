@@ -211,7 +211,7 @@ def test_python_shutil(source, plain, dest, store, from_mount, symlinks):
     made = source.plain if from_mount else plain
     shutil.copytree(source.path / "snap" / made.name if from_mount else made, dest.path / "snap" / made.name,
                     symlinks=symlinks)
-    time.sleep(1.1)  # this process goes on as who brought it, for a moment
+    time.sleep(3.5)  # this process goes on as who brought it, for a moment
     require_same(store, dest, made, made.name)
 
 

@@ -197,7 +197,7 @@ def test_two_at_once_end_in_one_snapshot(destination, tmp_path):
         said = [process.communicate(timeout=120)[0] for process in both]
         assert_arrived(destination.store, destination, tree)
         tree.assert_at(destination.path / "snap" / tree.digest)
-        assert [process.returncode for process in both] == [0, 0], said
+        assert [process.returncode for process in both] == [0, 0], "".join(said)
 
 
 @pytest.mark.parametrize("flags", [["-a"], ["-a", "--inplace"], ["-a", "--partial"]], ids=" ".join)

@@ -10,15 +10,16 @@
 namespace pfcache::fuse::test {
 namespace {
 
+constexpr std::chrono::milliseconds kMoment(1000);
+constexpr std::chrono::milliseconds kLongerThanAMoment(1100);
+
 struct Arriving {
   pfcache::test::TempDir dir;
   Store store = Store::init(dir.path() / "store");
   Staging staging{store, 1};
-  Arrivals arrivals{staging};
+  Arrivals arrivals{staging, kMoment};
   ArrivalPtr arrival = arrivals.make(Digest());
 };
-
-constexpr auto kLongerThanAMoment = std::chrono::milliseconds(600);
 
 }  // namespace
 
