@@ -176,20 +176,25 @@ TEST_CASE("bytes that a recipe hasn't itself, its magic and its lengths take a w
   const std::string before = slurp(file);
   const std::string golden = from_hex_text(kGoldenHex);
   auto writer = *cache.load(key, {.touch = false, .writable = true});
-  for (const auto& [offset, bytes] : std::vector<std::pair<std::size_t, std::string>>{{0, "KVX"},
-                                                                                      {3, "\x02"},
-                                                                                      {40, "\x1d"},
-                                                                                      {48, "\x18"},
-                                                                                      {0, golden.substr(0, 53)},
-                                                                                      {52, golden.substr(52, 1)},
-                                                                                      {golden.size() - 1, "sX"},
-                                                                                      {~std::size_t{0}, "x"}}) {
-    CAPTURE(offset);
-    if (offset < golden.size()) {
-      CHECK_FALSE(writer.write_whole(offset, as_bytes(bytes)));
+  struct Write {
+    std::size_t offset;
+    std::string bytes;
+  };
+  const std::vector<Write> refused = {{0, "KVX"},
+                                      {3, "\x02"},
+                                      {40, "\x1d"},
+                                      {48, "\x18"},
+                                      {0, golden.substr(0, 53)},
+                                      {52, golden.substr(52, 1)},
+                                      {golden.size() - 1, "sX"},
+                                      {~std::size_t{0}, "x"}};
+  for (const Write& write : refused) {
+    CAPTURE(write.offset);
+    const auto bytes = as_bytes(write.bytes);
+    if (write.offset < golden.size()) {
+      CHECK_FALSE(writer.write_whole(write.offset, bytes));
     } else {
-      CHECK(failure_of([&, at = offset, text = bytes] { writer.write_whole(at, as_bytes(text)); }).code ==
-            Errc::too_large);
+      CHECK(failure_of([&] { writer.write_whole(write.offset, bytes); }).code == Errc::too_large);
     }
   }
   CHECK_FALSE(writer.resize_whole(golden.size() - 1));
