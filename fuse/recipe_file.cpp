@@ -1,5 +1,6 @@
 #include "fuse/recipe_file.hpp"
 
+#include <mutex>
 #include <utility>
 
 namespace pfcache::fuse {
@@ -8,12 +9,12 @@ RecipeFile::RecipeFile(LoadedPrompt prompt, std::function<void()> note_resized)
     : prompt_(std::move(prompt)), note_resized_(std::move(note_resized)) {}
 
 std::uint64_t RecipeFile::size_bytes() const {
-  const std::scoped_lock lock(mutex_);
+  const std::shared_lock lock(mutex_);
   return prompt_.whole_bytes();
 }
 
 void RecipeFile::read(std::uint64_t offset, std::span<std::byte> out) const {
-  const std::scoped_lock lock(mutex_);
+  const std::shared_lock lock(mutex_);
   prompt_.read_whole(offset, out);
 }
 

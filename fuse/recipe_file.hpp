@@ -7,7 +7,7 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
+#include <shared_mutex>
 
 #include "fuse/area.hpp"
 #include "pfcache/disk_kv_cache.hpp"
@@ -28,7 +28,7 @@ class RecipeFile final : public Apparition {
  private:
   void note_size(std::uint64_t before) const;
 
-  mutable std::mutex mutex_;
+  mutable std::shared_mutex mutex_;
   LoadedPrompt prompt_;  // guarded by mutex_, but for its descriptor
   std::function<void()> note_resized_;
 };

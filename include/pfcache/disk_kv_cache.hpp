@@ -83,7 +83,8 @@ struct PromptLoadOptions {
   bool writable = false;  ///< for write_whole() and resize_whole(). Throws: system errors where it may not be written
 };
 
-/// An entry that was opened. It stays readable when the entry is replaced or evicted. One thread at a time.
+/// An entry that was opened. It stays readable when the entry is replaced or evicted. Any number of threads may call
+/// what is const at once, and one alone what isn't.
 class LoadedPrompt {
  public:
   LoadedPrompt(LoadedPrompt&&) noexcept;

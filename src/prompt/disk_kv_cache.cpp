@@ -182,7 +182,7 @@ std::optional<LoadedPrompt> DiskKvCache::Impl::load(const PromptName& name,
   loaded->text = read_prompt_text(fd, loaded->info, loaded->path);
   loaded->blobs = options.blobs;
   if (name.form == PromptForm::recipe) {
-    loaded->chunks = read_recipe(fd, loaded->info, loaded->path);
+    loaded->take_chunks(read_recipe(fd, loaded->info, loaded->path));
     loaded->is_verified = true;  // each chunk is checked whenever it is read
   } else if (load_options.verify) {
     loaded->is_verified = verify_prompt_payload(fd, loaded->info, loaded->path);

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/bytes.hpp"
 #include "base/directory.hpp"
@@ -27,32 +28,34 @@ std::span<const std::byte> LoadedPrompt::Impl::map() {
   return mapping.subspan(body_offset(info), info.header.payload_bytes);
 }
 
+void LoadedPrompt::Impl::take_chunks(std::vector<RecipeChunk> found) {
+  chunks = std::move(found);
+  std::uint64_t end = 0;
+  for (const RecipeChunk& chunk : chunks) chunk_ends.push_back(end += chunk.size_bytes);
+}
+
 void LoadedPrompt::Impl::read_chunks(std::uint64_t offset, std::span<std::byte> out) const {
   if (blobs == nullptr) {
     throw Error(Errc::unsupported, fmt::format("'{}' is a recipe, and there is no blob store to read it from", path));
   }
   std::vector<std::byte> chunk_bytes;
-  std::uint64_t begin = 0;
-  for (const RecipeChunk& chunk : chunks) {
-    const std::uint64_t end = begin + chunk.size_bytes;
-    if (!out.empty() && offset < end) {
-      const std::size_t skip = offset - begin;
-      const std::size_t size = std::min<std::size_t>(out.size(), end - offset);
-      const bool all = size == chunk.size_bytes;
-      if (!all) chunk_bytes.resize(chunk.size_bytes);
-      const auto into = all ? out.first(size) : std::span<std::byte>(chunk_bytes);
-      try {
-        blobs->get_into(chunk.digest, into);
-      } catch (const Error& error) {
-        // An entry whose chunk is gone is as damaged as one whose chunk is broken.
-        if (error.code() != Errc::not_found) throw;
-        throw Error(Errc::damaged, fmt::format("'{}': a chunk is missing: {}", path, error.what()));
-      }
-      if (!all) std::copy_n(into.begin() + static_cast<std::ptrdiff_t>(skip), size, out.begin());
-      out = out.subspan(size);
-      offset += size;
+  auto at = static_cast<std::size_t>(std::ranges::upper_bound(chunk_ends, offset) - chunk_ends.begin());
+  for (; !out.empty(); ++at) {
+    const std::uint64_t skip = offset - (chunk_ends[at] - chunks[at].size_bytes);
+    const std::size_t size = std::min<std::uint64_t>(out.size(), chunks[at].size_bytes - skip);
+    const bool all = size == chunks[at].size_bytes;
+    if (!all) chunk_bytes.resize(chunks[at].size_bytes);
+    const auto into = all ? out.first(size) : std::span<std::byte>(chunk_bytes);
+    try {
+      blobs->get_into(chunks[at].digest, into);
+    } catch (const Error& error) {
+      // An entry whose chunk is gone is as damaged as one whose chunk is broken.
+      if (error.code() != Errc::not_found) throw;
+      throw Error(Errc::damaged, fmt::format("'{}': a chunk is missing: {}", path, error.what()));
     }
-    begin = end;
+    if (!all) std::copy_n(into.begin() + static_cast<std::ptrdiff_t>(skip), size, out.begin());
+    out = out.subspan(size);
+    offset += size;
   }
 }
 

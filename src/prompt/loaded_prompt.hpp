@@ -25,6 +25,9 @@ struct LoadedPrompt::Impl {
   bool is_verified = false;
   const BlobStore* blobs = nullptr;
   std::vector<RecipeChunk> chunks;
+  std::vector<std::uint64_t> chunk_ends;  // in the payload
+
+  void take_chunks(std::vector<RecipeChunk> found);
 
   std::span<const std::byte> mapping;  // the whole file, once asked for
   std::vector<std::byte> decoded;

@@ -101,6 +101,27 @@ TEST_CASE("a recipe is made the whole file that it stands for") {
   CHECK_FALSE(cache.make_whole(name.key));
 }
 
+TEST_CASE("threads read one entry at once, from anywhere in it") {
+  const TempDir dir;
+  MemBlobStore blobs;
+  DiskKvCache cache(dir.path(), kBudget, dedup_in(blobs));
+  const std::string payload = payload_of(2'000'000, 3);
+  const auto prompt = *cache.load(save(cache, "text", payload).info.name.key);
+  std::atomic<int> wrong = 0;
+  std::vector<std::jthread> readers;
+  for (std::size_t reader = 0; reader < 4; ++reader) {
+    readers.emplace_back([&, reader] {
+      std::string piece(50'001 + reader, '\0');
+      for (std::size_t at = 7777 * reader; at + piece.size() <= payload.size(); at += piece.size()) {
+        prompt.read_payload(at, std::as_writable_bytes(std::span(piece)));
+        if (piece != std::string_view(payload).substr(at, piece.size())) ++wrong;
+      }
+    });
+  }
+  readers.clear();
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("a recipe takes writes to the header and behind the payload as the whole file would, and stays a recipe") {
   const TempDir dir;
   MemBlobStore blobs;
