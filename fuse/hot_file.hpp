@@ -25,6 +25,10 @@ struct FileStamp {
   /// REQUIRES: `fd` is open. Throws: system errors.
   [[nodiscard]] static FileStamp of(int fd);
 
+  /// The same, but nothing for a file that was changed just now: another change may come within the same tick of the
+  /// clock that file times are of, and not move them.
+  [[nodiscard]] static std::optional<FileStamp> find_settled(int fd);
+
   /// True when `now`, a later stamp of the same open file, is of the same bytes: nothing happened, or a removal.
   [[nodiscard]] bool has_bytes_of(const FileStamp& now) const noexcept;
 

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "fuse/hot_file.hpp"
 #include "fuse/node.hpp"
 #include "pfcache/unique_fd.hpp"
 
@@ -77,6 +78,7 @@ class MirrorInode {
     int backing_id = 0;                   ///< 0: by requests
     unsigned apparitions = 0;             ///< opens of what the store has in the place of a file, besides: cached ones
     bool is_written = false;
+    std::optional<FileStamp> cached;  ///< the file's, which all pages that the kernel keeps of it are younger than
   };
   OpenState open;
 

@@ -9,7 +9,8 @@
 // Nothing here goes by passthrough. The daemon has to see each read, so that a payload is checked against its checksum
 // before any of it is given out, and yet a program that reads the first 4 KiB of every file doesn't have the whole
 // cache read; and each write, so that the checksum goes when the payload changes and stays when only the header does.
-// Writers do direct I/O for the same reason: their writes come when they are made.
+// Writers do direct I/O for the same reason: their writes come when they are made. What readers were given the kernel
+// keeps from one open to the next, as long as nobody has touched the file.
 #pragma once
 
 #include <functional>

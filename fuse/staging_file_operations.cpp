@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "fuse/arriving_area.hpp"
 #include "fuse/staging_operations.hpp"
@@ -29,6 +30,7 @@ struct Handle {
   ApparitionPtr apparition;            // read only: there was no real file
   ArrivalPtr arrival;                  // that is written
   std::optional<MirrorPlace> watched;  // where it was opened, if its area sees all that is done with it
+  std::optional<FileStamp> opened;     // the file as it was then, until it is read; guarded by inode->open.mutex
 };
 
 Handle& handle_of(const fuse_file_info& file) {
@@ -90,9 +92,29 @@ void note_writing(FileSystem& fs, Handle& handle, const MirrorPlace& place) {
   if (handle.arrival) handle.arrival->note_open();
 }
 
+// True when the pages of a file that the kernel has are of the bytes that it has now.
+bool has_current_pages(Handle& handle) {
+  const ApparitionPtr apparition = apparition_of(handle);
+  const std::scoped_lock lock(handle.inode->open.mutex);
+  const MirrorInode::OpenState& state = handle.inode->open;
+  const auto fd = apparition ? apparition->source_fd() : state.fd.get();
+  const auto stamp = fd ? FileStamp::find_settled(*fd) : std::nullopt;
+  if (stamp && stamp == state.cached) return true;
+  handle.opened = stamp;
+  return false;
+}
+
+// An open that didn't keep the pages lets go of them before it returns: by the first read through it, and not before,
+// they are all younger than the stamp.
+void note_pages(Handle& handle) {
+  const std::scoped_lock lock(handle.inode->open.mutex);
+  if (handle.opened) handle.inode->open.cached = std::exchange(handle.opened, std::nullopt);
+}
+
+// What is read by requests is kept by the kernel for the next open, as long as nobody touches the file.
 void set_up(fuse_file_info& file, std::unique_ptr<Handle>& handle) {
   file.fh = reinterpret_cast<std::uintptr_t>(handle.get());
-  file.keep_cache = 0;
+  file.keep_cache = handle->watched && !handle->writes && has_current_pages(*handle) ? 1 : 0;
   file.direct_io = handle->writes && handle->watched ? 1 : 0;
   file.noflush = handle->writes ? 0 : 1;
 }
@@ -131,17 +153,17 @@ bool open_apparition(FileSystem& fs, fuse_req_t req, fuse_file_info* file, std::
 }
 
 void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
-  auto handle = std::make_unique<Handle>(Handle{mirror_of(fs, ino), wants_to_write(*file), nullptr, nullptr, {}});
+  auto handle = std::make_unique<Handle>(Handle{mirror_of(fs, ino), wants_to_write(*file), nullptr, nullptr, {}, {}});
   if (handle->inode->type != S_IFREG) throw Error::from_errno(EISDIR, "open");
   if (handle->writes) fs.writes.require_writable();
   const auto place = fs.writes.inodes.place_of(handle->inode);
+  if (place && area_of(fs, *place).sees_all()) handle->watched = place;
   if (place && !handle->writes && !fs.writes.files.find(*place)) {
     auto apparition = area_of(fs, *place).open_apparition(fs, *place);
     if (apparition && open_apparition(fs, req, file, handle, std::move(apparition))) return;
   }
   const bool truncates = (file->flags & O_TRUNC) != 0;
   if (truncates && place) area_of(fs, *place).before_truncation(fs, *place, 0);
-  if (place && area_of(fs, *place).sees_all()) handle->watched = place;
   const int backing_id = add_open(fs, *handle, [&](MirrorInode::OpenState& state) {
     if (!place) throw Error::from_errno(ENOENT, "open");
     if (handle->writes && !fs.writes.files.find(*place)) {
@@ -195,7 +217,7 @@ void on_create(fuse_req_t req, fuse_ino_t parent_ino, const char* name, mode_t /
     constexpr int kKept = O_EXCL | O_TRUNC;
     UniqueFd made = fs.writes.files.open_file(place, O_RDWR | O_CREAT | (file->flags & kKept));
     auto handle =
-        std::make_unique<Handle>(Handle{fs.writes.inodes.child(parent, name, S_IFREG), true, nullptr, nullptr, {}});
+        std::make_unique<Handle>(Handle{fs.writes.inodes.child(parent, name, S_IFREG), true, nullptr, nullptr, {}, {}});
     if (area_of(fs, place).sees_all()) handle->watched = place;
     const int backing_id = add_open(fs, *handle, [&](MirrorInode::OpenState& state) { state.fd = std::move(made); });
     area_of(fs, place).note_made(fs, place);
@@ -248,7 +270,8 @@ void read_apparition(FileSystem& fs, fuse_req_t req, const Apparition& from, std
 void on_read(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, fuse_file_info* file) noexcept {
   if (!is_mirror_id(ino)) return sealed_operations().read(req, ino, size, offset, file);
   answer(req, [&](FileSystem& fs) {
-    const Handle& handle = handle_of(*file);
+    Handle& handle = handle_of(*file);
+    note_pages(handle);
     if (const ApparitionPtr from = apparition_of(handle)) return read_apparition(fs, req, *from, size, offset);
     const int fd = fd_of(fs, handle);
     if (handle.watched) {

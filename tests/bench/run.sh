@@ -32,6 +32,7 @@ measure "$build/tests/bench/bench_prompt"
 if [ "$(id -u)" -eq 0 ] && [ -e /dev/fuse ]; then
   measure "$bench/bench_restore.py" "$build" --dir "$disk"
   measure "$bench/bench_pages.py" "$build"
+  measure "$bench/bench_prompt_read.py" "$build" --dir "$disk"
   PFCACHE_BUILD=$build measure "$bench/bench_write.py" "$disk"
 else
   echo "bench: the mount is NOT measured: that takes root and /dev/fuse" >&2

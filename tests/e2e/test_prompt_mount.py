@@ -3,9 +3,11 @@
 import errno
 import hashlib
 import os
+import re
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import Store
@@ -134,6 +136,49 @@ def test_a_damaged_payload_is_an_error_and_its_header_is_read(served, store):
         file.write(data[:52])
     assert errno_of(path.read_bytes) == errno.EIO
     assert key in served.log()
+
+
+def reads(mounted):
+    """Requests to read that came to the daemon so far."""
+    with open(mounted.path / ".pfcache" / "metrics", "rb", buffering=0) as file:
+        text = file.read(MIB)
+    return int(re.search(rb'^pfcache_operation_duration_seconds_count\{operation="read"\} (\d+)$', text, re.M)[1])
+
+
+@pytest.mark.parametrize("form", ["kv", "kvd"])
+def test_what_was_read_stays_with_the_kernel_until_the_file_is_touched(served, store, tmp_path, form):
+    if form == "kvd":
+        key, data = put_chunked(store, tmp_path, "text", os.urandom(MIB))
+    else:
+        key, data = kvc("text", os.urandom(MIB))
+        write(served.path / "prompt", key, data)
+    path = served.path / "prompt" / f"{key}.kv"
+
+    def read_twice(expected):
+        time.sleep(0.1)  # what was touched just now may be touched again within a tick of the clock
+        assert path.read_bytes() == expected
+        before = reads(served)
+        assert path.read_bytes() == expected
+        assert reads(served) <= before + 1  # the one of the metrics
+
+    data = path.read_bytes()
+    read_twice(data)
+    store.json("prompt", "get", key)  # counts a hit
+    hits = bytearray(path.read_bytes())
+    assert hits[12] == data[12] + 1 and hits[40:] == data[40:]
+    read_twice(hits)
+    with open(path, "r+b") as file:
+        file.seek(8)
+        file.write(b"\x0a\0\0\0")
+    hits[8:12] = b"\x0a\0\0\0"
+    read_twice(hits)
+    if form == "kvd":
+        put_chunked(store, tmp_path, "text", b"n" * MIB)
+    else:
+        (tmp_path / "text").write_text("text")
+        (tmp_path / "payload").write_bytes(b"n" * MIB)
+        store.run("prompt", "put", "--text", tmp_path / "text", tmp_path / "payload")
+    assert path.read_bytes().endswith(b"n" * MIB)
 
 
 def test_what_is_not_what_its_name_says_keeps_its_own(served):
