@@ -1,12 +1,16 @@
 #include "prompt/eviction.hpp"
 
 #include <doctest/doctest.h>
-#include <fcntl.h>
+#include <sys/socket.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
+#include <thread>
 
 #include "base/bytes.hpp"
 #include "base/directory.hpp"
+#include "pfcache/mem_blob_store.hpp"
 #include "prompt/prompt_support.hpp"
 #include "support/failure.hpp"
 #include "support/temp_dir.hpp"
@@ -42,6 +46,37 @@ std::vector<std::string> stored(const DiskKvCache& cache, const std::vector<std:
   }
   return found;
 }
+
+/// A stream of zeros whose length nobody knows before its end.
+class ZeroSource {
+ public:
+  explicit ZeroSource(std::uint64_t size_bytes) {
+    std::array<int, 2> ends{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+    reading_ = UniqueFd(ends[0]);
+    sender_ = std::thread([this, size_bytes, writing = UniqueFd(ends[1])] {
+      const std::vector<char> zeros(kMiB);
+      while (sent_bytes_ < size_bytes) {
+        const ssize_t sent = ::send(writing.get(), zeros.data(), zeros.size(), MSG_NOSIGNAL);
+        if (sent <= 0) return;
+        sent_bytes_ += static_cast<std::uint64_t>(sent);
+      }
+    });
+  }
+  ZeroSource(const ZeroSource&) = delete;
+  ZeroSource& operator=(const ZeroSource&) = delete;
+  ~ZeroSource() {
+    reading_.reset();
+    sender_.join();
+  }
+  [[nodiscard]] int fd() const { return reading_.get(); }
+  [[nodiscard]] std::uint64_t sent_bytes() const { return sent_bytes_; }
+
+ private:
+  UniqueFd reading_;
+  std::atomic<std::uint64_t> sent_bytes_ = 0;
+  std::thread sender_;
+};
 
 /// Counts what is written, on a disk that may be full.
 class CountingOps final : public FileOps {
@@ -157,13 +192,22 @@ TEST_CASE("what can never fit, and what the disk has no room for, is refused bef
 }
 
 TEST_CASE("a payload of unknown size is written no further than it can fit") {
-  const TempDir dir;
-  CountingOps ops;
-  DiskKvCache cache(Directory::open(dir.path(), ops), kBudget);
-  const UniqueFd endless(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
-  CHECK(failure_of([&] { cache.save({.text = "t", .header = {}}, endless.get()); }).code == Errc::too_large);
-  CHECK(ops.written_bytes <= kBudget);
-  CHECK(names_in(dir.path()).empty());
+  for (const bool dedup : {false, true}) {
+    CAPTURE(dedup);
+    const TempDir dir;
+    CountingOps ops;
+    MemBlobStore blobs;
+    DiskKvCacheOptions options = options_at();
+    options.blobs = &blobs;
+    options.dedup = dedup;
+    DiskKvCache cache(Directory::open(dir.path(), ops), kBudget, options);
+    // It has an end, so that a test that fails doesn't fill the disk.
+    ZeroSource zeros(2 * kBudget);
+    CHECK(failure_of([&] { cache.save({.text = "t", .header = {}}, zeros.fd()); }).code == Errc::too_large);
+    CHECK(zeros.sent_bytes() < kBudget + 16 * kMiB);
+    CHECK(ops.written_bytes <= kBudget);
+    CHECK(names_in(dir.path()).empty());
+  }
 }
 
 TEST_CASE("a budget is at least 64 MiB") {
