@@ -9,14 +9,16 @@
 namespace pfcache::fuse {
 namespace {
 
-std::string* text_at(const fuse_file_info& file) noexcept {
-  return reinterpret_cast<std::string*>(static_cast<std::uintptr_t>(file.fh));
+using Text = std::shared_ptr<const std::string>;
+
+Text* text_at(const fuse_file_info& file) noexcept {
+  return reinterpret_cast<Text*>(static_cast<std::uintptr_t>(file.fh));
 }
 
 }  // namespace
 
 void open_info(FileSystem& fs, fuse_req_t req, const Node& node, fuse_file_info& file) {
-  auto text = std::make_unique<std::string>(text_of(static_cast<InfoFile>(node.row), fs));
+  auto text = std::make_unique<Text>(std::make_shared<const std::string>(text_of(static_cast<InfoFile>(node.row), fs)));
   file.fh = reinterpret_cast<std::uintptr_t>(text.get());
   file.direct_io = 1;
   file.noflush = 1;
@@ -25,11 +27,12 @@ void open_info(FileSystem& fs, fuse_req_t req, const Node& node, fuse_file_info&
 }
 
 void read_info(fuse_req_t req, const fuse_file_info& file, std::size_t size, off_t offset) noexcept {
-  const std::string& text = *text_at(file);
-  const std::size_t start = std::min(static_cast<std::size_t>(offset), text.size());
-  fuse_reply_buf(req, text.data() + start, std::min(size, text.size() - start));
+  // Kept: whoever has the answer may have closed the file before the call that sends it returns.
+  const Text text = *text_at(file);
+  const std::size_t start = std::min(static_cast<std::size_t>(offset), text->size());
+  fuse_reply_buf(req, text->data() + start, std::min(size, text->size() - start));
 }
 
-void close_info(const fuse_file_info& file) noexcept { std::unique_ptr<std::string>(text_at(file)).reset(); }
+void close_info(const fuse_file_info& file) noexcept { std::unique_ptr<Text>(text_at(file)).reset(); }
 
 }  // namespace pfcache::fuse
