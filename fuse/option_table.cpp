@@ -172,9 +172,7 @@ bool take_setting(MountOptions& options, const OptionSetting& setting) {
 std::string unknown_option_message(const OptionSetting& setting) {
   std::vector<std::string_view> names;
   for (const MountOption& option : kTable) names.push_back(option.name);
-  std::string message = fmt::format("unknown option '{}'", setting.text);
-  if (const auto near = near_word(setting.name, names)) message += fmt::format("; did you mean '{}'?", *near);
-  return message;
+  return fmt::format("unknown option '{}'{}", setting.text, near_word_hint(setting.name, names));
 }
 
 }  // namespace pfcache::fuse

@@ -14,6 +14,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #pragma GCC visibility push(default)
@@ -25,6 +26,9 @@ inline constexpr std::size_t kMaxNearWordChars = 64;
 /// The first of those of `words` that are nearest to `text`, counted in characters to add, leave out, replace, or swap
 /// with their neighbour; nothing when even that takes more of them than one and than a third of `text`.
 [[nodiscard]] std::optional<std::string_view> near_word(std::string_view text, std::span<const std::string_view> words);
+
+/// How a message about the unknown word `text` ends: "; did you mean 'restore'?", or nothing when no word is near.
+[[nodiscard]] std::string near_word_hint(std::string_view text, std::span<const std::string_view> words);
 
 }  // namespace pfcache
 #pragma GCC visibility pop

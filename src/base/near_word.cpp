@@ -1,5 +1,7 @@
 #include "pfcache/near_word.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -44,6 +46,11 @@ std::optional<std::string_view> near_word(std::string_view text, std::span<const
     nearest = word;
   }
   return nearest;
+}
+
+std::string near_word_hint(std::string_view text, std::span<const std::string_view> words) {
+  const auto near = near_word(text, words);
+  return near ? fmt::format("; did you mean '{}'?", *near) : "";
 }
 
 }  // namespace pfcache

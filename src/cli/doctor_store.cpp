@@ -152,11 +152,8 @@ void examine_variables(const Session& session, Findings& findings) {
   std::ranges::sort(names);
   for (const std::string& name : names) {
     if (!name.starts_with(kVariablePrefix) || std::ranges::find(known, name) != known.end()) continue;
-    const auto near = near_word(name, words);
-    findings.push_back(
-        {Verdict::warning, "environment",
-         fmt::format("unknown variable '{}'{}", name, near ? fmt::format("; did you mean '{}'?", *near) : ""),
-         "unset " + name});
+    findings.push_back({Verdict::warning, "environment",
+                        fmt::format("unknown variable '{}'{}", name, near_word_hint(name, words)), "unset " + name});
   }
 }
 

@@ -35,10 +35,8 @@ ConfigProblem problem_in(const LayerFile& file, const TomlEntry& entry, const st
 ConfigProblem unknown_key(const LayerFile& file, const TomlEntry& entry) {
   std::vector<std::string_view> known(file.own_keys.begin(), file.own_keys.end());
   for (const SettingRule& rule : all_rules()) known.push_back(rule.name);
-  const auto near = near_word(entry.key, known);
-  return problem_in(
-      file, entry,
-      fmt::format("unknown key {}{}", in_quotes(entry.key), near ? fmt::format("; did you mean '{}'?", *near) : ""));
+  return problem_in(file, entry,
+                    fmt::format("unknown key {}{}", in_quotes(entry.key), near_word_hint(entry.key, known)));
 }
 
 /// An empty `[prompt]` says nothing, and nothing wrong.
@@ -103,9 +101,8 @@ Setting setting_named(std::string_view name) {
   if (const SettingRule* rule = find_rule(name)) return rule->setting;
   std::vector<std::string_view> known;
   for (const SettingRule& rule : all_rules()) known.push_back(rule.name);
-  const auto near = near_word(name, known);
-  throw Error(Errc::invalid_argument, fmt::format("there is no setting {}{}", in_quotes(name),
-                                                  near ? fmt::format("; did you mean '{}'?", *near) : ""));
+  throw Error(Errc::invalid_argument,
+              fmt::format("there is no setting {}{}", in_quotes(name), near_word_hint(name, known)));
 }
 
 }  // namespace pfcache
