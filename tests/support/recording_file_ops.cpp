@@ -35,6 +35,26 @@ bool is_directory(int fd) {
   return ::fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+// No table beside the enumeration: the compiler tells of a kind that is missing here.
+const char* verb_of(RecordingFileOps::Kind kind) {
+  using Kind = RecordingFileOps::Kind;
+  switch (kind) {
+    case Kind::open_existing: return "open";
+    case Kind::create: return "create";
+    case Kind::truncate: return "truncate";
+    case Kind::write: return "write";
+    case Kind::extend: return "extend";
+    case Kind::resize: return "resize";
+    case Kind::sync_file: return "sync file";
+    case Kind::sync_directory: return "sync directory";
+    case Kind::rename: return "rename";
+    case Kind::unlink: return "unlink";
+    case Kind::attribute: return "attribute";
+    case Kind::mkdir: return "mkdir";
+  }
+  return "";
+}
+
 }  // namespace
 
 RecordingFileOps::RecordingFileOps(const std::filesystem::path& root)
@@ -55,11 +75,9 @@ std::size_t RecordingFileOps::call_count() const {
 }
 
 std::string RecordingFileOps::describe(std::size_t call) const {
-  static constexpr std::array kVerbs = {"open",           "create", "truncate", "write",     "extend", "sync file",
-                                        "sync directory", "rename", "unlink",   "attribute", "mkdir"};
   const std::scoped_lock lock(mutex_);
   const Call& c = calls_.at(call);
-  std::string text = std::string(kVerbs.at(static_cast<std::size_t>(c.kind))) + " " + (c.path.empty() ? "." : c.path);
+  std::string text = std::string(verb_of(c.kind)) + " " + (c.path.empty() ? "." : c.path);
   if (!c.to.empty()) text += " → " + c.to;
   if (!c.done) text += " (failed or elsewhere)";
   return text;
