@@ -155,6 +155,9 @@ class Area {
     return false;
   }
 
+  /// Whoever asks now is told that nothing is there.
+  virtual void note_absent(FileSystem& /*fs*/, fuse_req_t /*req*/, const MirrorPlace& /*place*/) {}
+
   /// Adds what appears in a directory to the entries that are there.
   virtual void add_apparitions(FileSystem& /*fs*/, const MirrorPlace& /*directory*/,
                                std::vector<AreaEntry>& /*entries*/) {}

@@ -4,6 +4,7 @@ namespace pfcache::fuse {
 namespace {
 
 constexpr std::size_t kMaxWriters = 256;
+constexpr std::size_t kMaxAbsent = 4096;
 
 }  // namespace
 
@@ -33,6 +34,12 @@ void Arrival::note_copier(pid_t thread) {
   copiers_.insert(thread);
 }
 
+void Arrival::note_absent(pid_t thread, const std::string& path) {
+  const std::scoped_lock lock(mutex_);
+  if (absent_.size() >= kMaxAbsent) absent_.clear();
+  absent_.insert_or_assign(path, thread);
+}
+
 void Arrival::note_open() {
   const std::scoped_lock lock(mutex_);
   ++open_files_;
@@ -55,7 +62,9 @@ bool Arrival::is_at_work(pid_t thread) const {
 
 bool Arrival::hides(pid_t thread, const std::string& path) const {
   const std::scoped_lock lock(mutex_);
-  return copiers_.contains(thread) && is_busy_locked() && !made_.contains(path);
+  if (!is_busy_locked()) return false;
+  const auto absent = absent_.find(path);
+  return (absent != absent_.end() && absent->second == thread) || (copiers_.contains(thread) && !made_.contains(path));
 }
 
 void Arrival::hide(const std::string& path) {
@@ -67,6 +76,7 @@ void Arrival::hide(const std::string& path) {
 void Arrival::note_made(const std::string& path) {
   const std::scoped_lock lock(mutex_);
   hidden_.erase(path);
+  absent_.erase(path);
   made_.insert(path);
 }
 

@@ -9,6 +9,9 @@
 // each file anew and fail when it is there. To those, while they are at it, only what was made here is shown. They give
 // themselves away by how they make files: rsync gives them a name in flight, or with --inplace neither cuts them nor
 // insists that they are new.
+//
+// Others look whether a symlink is there before they make it, and fail when the seal has shown it meanwhile: to who was
+// told that there is none it does not appear either, until he has made it or his moment is over.
 #pragma once
 
 #include <sys/types.h>
@@ -53,6 +56,9 @@ class Arrival {
   /// True for a thread that has changed something until a moment after the last change of any.
   [[nodiscard]] bool is_at_work(pid_t thread) const;
 
+  /// A thread was told that there is nothing at a path below the snapshot, and may be about to make it.
+  void note_absent(pid_t thread, const std::string& path);
+
   /// True when what the store has must not appear to this thread at a path below the snapshot.
   [[nodiscard]] bool hides(pid_t thread, const std::string& path) const;
 
@@ -71,6 +77,7 @@ class Arrival {
   std::set<pid_t> writers_;
   std::set<pid_t> copiers_;
   std::set<std::string> made_;
+  std::map<std::string, pid_t> absent_;  // who was told so last
   unsigned open_files_ = 0;
   std::chrono::steady_clock::time_point last_change_{};
   std::set<std::string> hidden_;

@@ -222,6 +222,13 @@ bool ArrivingArea::hides_apparition(FileSystem& fs, fuse_req_t req, const Mirror
   return arrival && arrival->hides(fuse_req_ctx(req)->pid, where.path());
 }
 
+void ArrivingArea::note_absent(FileSystem& fs, fuse_req_t req, const MirrorPlace& place) {
+  const ArrivingPlace where = arriving_place(place);
+  if (!is_link_name(where) || is_in_flight(where)) return;
+  const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
+  if (arrival) arrival->note_absent(fuse_req_ctx(req)->pid, where.path());
+}
+
 void ArrivingArea::add_apparitions(FileSystem& fs, const MirrorPlace& directory, std::vector<AreaEntry>& entries) {
   const ArrivalPtr arrival = fs.writes.arrivals.find_known(arriving_place(directory).digest);
   const SnapshotPtr view = arrival ? arrival->view() : nullptr;

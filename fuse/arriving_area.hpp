@@ -47,6 +47,7 @@ class ArrivingArea final : public Area {
   [[nodiscard]] std::optional<struct stat> find_apparition(FileSystem& fs, const MirrorPlace& place,
                                                            std::uint64_t id) override;
   [[nodiscard]] bool hides_apparition(FileSystem& fs, fuse_req_t req, const MirrorPlace& place) override;
+  void note_absent(FileSystem& fs, fuse_req_t req, const MirrorPlace& place) override;
   void add_apparitions(FileSystem& fs, const MirrorPlace& directory, std::vector<AreaEntry>& entries) override;
   [[nodiscard]] ApparitionPtr open_apparition(FileSystem& fs, const MirrorPlace& place) override;
   void materialize(FileSystem& fs, const MirrorPlace& place, bool with_bytes) override;

@@ -42,7 +42,10 @@ void lookup_mirror(FileSystem& fs, fuse_req_t req, const MirrorInodePtr& parent,
   auto found = fs.writes.files.find(place);
   // Inodes of this place, though the store has them: they may yet be written over.
   if (!found && !area.hides_apparition(fs, req, place)) found = area.find_apparition(fs, place, kUnknownId);
-  if (!found) return static_cast<void>(fuse_reply_err(req, ENOENT));
+  if (!found) {
+    area.note_absent(fs, req, place);
+    return static_cast<void>(fuse_reply_err(req, ENOENT));
+  }
   reply_entry(fs, req, fs.writes.inodes.child(parent, place.names.back(), found->st_mode & S_IFMT));
 }
 

@@ -179,6 +179,22 @@ def test_the_manifest_may_come_last(plain, dest, store):
     require_same(store, dest, plain, plain.name)
 
 
+def test_a_symlink_can_be_made_by_who_saw_none_before_the_seal_shows_it(plain, dest, store):
+    """As rsync does it, whose receiver takes the last page between a look and symlink(2) of its generator."""
+    arriving = dest.path / "snap" / plain.name
+    run("rsync", "-a", "--exclude=manifest.json", plain, dest.path / "snap/")
+    os.makedirs(arriving / "seqs/c")
+    link = arriving / "seqs/c/0000"
+    assert not os.path.lexists(link)
+    run("rsync", "-a", plain / "manifest.json", arriving / "")
+    assert is_sealed(store, plain.name)
+    assert not os.path.lexists(link)
+    assert run("readlink", link).stdout == "../../pages/0003\n"  # as everybody else sees it
+    os.symlink("../../pages/0003", link)
+    assert os.readlink(link) == "../../pages/0003"
+    require_same(store, dest, plain, plain.name)
+
+
 def test_a_bad_page_before_the_manifest_fails_the_manifest_and_is_sent_again(plain, dest, store):
     good = (plain / "pages/0002").read_bytes()
     (plain / "pages/0002").write_bytes(b"x" + good[1:])

@@ -50,6 +50,20 @@ TEST_CASE("from a program that makes files anew is hidden what it has not made")
   CHECK_FALSE(a.arrival->hides(1, "v"));
 }
 
+TEST_CASE("to who was told that nothing is there nothing appears, until he has made it or is done") {
+  const Arriving a;
+  a.arrival->note_writer(1);
+  a.arrival->note_absent(1, "seqs/a/0000");
+  CHECK(a.arrival->hides(1, "seqs/a/0000"));
+  CHECK_FALSE(a.arrival->hides(1, "seqs/a/0001"));
+  CHECK_FALSE(a.arrival->hides(2, "seqs/a/0000"));
+  a.arrival->note_made("seqs/a/0000");
+  CHECK_FALSE(a.arrival->hides(1, "seqs/a/0000"));
+  a.arrival->note_absent(1, "seqs/a/0001");
+  std::this_thread::sleep_for(kLongerThanAMoment);
+  CHECK_FALSE(a.arrival->hides(1, "seqs/a/0001"));
+}
+
 TEST_CASE("what was unlinked stays hidden until it is made again") {
   const Arriving a;
   a.arrival->hide("pages/0001");
