@@ -9,7 +9,7 @@ build="g++ meson ninja-build pkg-config libfuse3-dev fuse3 libzstd-dev libsodium
        doctest-dev libcli11-dev libsimdjson-dev libmd-dev python3 scdoc"
 demo="zstd"
 packaging="dpkg-dev fakeroot debhelper lintian debootstrap rpm rpmlint"
-test="squashfs-tools squashfuse fio clang libclang-rt-14-dev clang-format python3-pytest python3-numpy rsync jq attr psmisc man-db systemd systemd-container zsh fish"
+test="squashfs-tools squashfuse fio clang libclang-rt-14-dev clang-format python3-pytest python3-numpy rsync jq attr psmisc strace man-db systemd systemd-container zsh fish"
 
 case "${1:-test}" in
   build) wanted=$build ;;

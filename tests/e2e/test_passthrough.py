@@ -81,9 +81,11 @@ REFUSE = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=ioctl", "-e", "
 
 
 @pytest.fixture
-def strace():
+def strace(monkeypatch):
     if not shutil.which("strace"):
         pytest.skip("NO strace HERE: what happens when the kernel refuses is not tested")
+    # LeakSanitizer fails a program that is traced.
+    monkeypatch.setenv("ASAN_OPTIONS", os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
 
 
 @contextlib.contextmanager
