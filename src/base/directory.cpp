@@ -190,15 +190,7 @@ void PendingFile::write(std::span<const std::byte> bytes) {
 }
 
 void PendingFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = directory_->ops().pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      throw Error::from_last_errno(fmt::format("cannot write '{}'", path()));
-    }
-    offset += static_cast<std::uint64_t>(written);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
+  write_exactly_at(directory_->ops(), fd_.get(), offset, bytes, path());
 }
 
 void PendingFile::allocate(std::uint64_t size_bytes) {
@@ -221,6 +213,19 @@ void PendingFile::publish(const std::string& name) {
     throw Error::from_last_errno(fmt::format("cannot rename '{}' to '{}'", path(), name));
   }
   temp_name_.clear();
+}
+
+void write_exactly_at(FileOps& ops, int fd, std::uint64_t offset, std::span<const std::byte> bytes,
+                      std::string_view path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ops.pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      throw Error::from_last_errno(fmt::format("cannot write '{}'", path));
+    }
+    offset += static_cast<std::uint64_t>(written);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
 }
 
 void read_exactly_at(int fd, std::uint64_t offset, std::span<std::byte> out, std::string_view path) {

@@ -114,6 +114,10 @@ class PendingFile {
 /// system errors.
 void read_exactly_at(int fd, std::uint64_t offset, std::span<std::byte> out, std::string_view path);
 
+/// Writes all of `bytes` at `offset`. Throws: system errors, naming `path`.
+void write_exactly_at(FileOps& ops, int fd, std::uint64_t offset, std::span<const std::byte> bytes,
+                      std::string_view path);
+
 /// The size of an open regular file. Throws: Errc::invalid_argument when it isn't one; system errors.
 [[nodiscard]] std::uint64_t file_size_bytes(int fd, std::string_view path);
 

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/bytes.hpp"
 #include "base/directory.hpp"
@@ -46,15 +45,7 @@ bool LoadedPrompt::Impl::write_header(std::uint64_t offset, std::span<const std:
 }
 
 void LoadedPrompt::Impl::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ops->pwrite(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      throw Error::from_last_errno(fmt::format("cannot write '{}'", path));
-    }
-    offset += static_cast<std::uint64_t>(count);
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
-  }
+  write_exactly_at(*ops, fd.get(), offset, bytes, path);
 }
 
 int LoadedPrompt::fd() const noexcept { return impl_->fd.get(); }
