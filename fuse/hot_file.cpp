@@ -1,6 +1,6 @@
 #include "fuse/hot_file.hpp"
 
-#include <ctime>
+#include <chrono>
 
 #include "pfcache/error.hpp"
 
@@ -18,15 +18,11 @@ FileStamp FileStamp::of(int fd) {
 }
 
 std::optional<FileStamp> FileStamp::find_settled(int fd) {
-  constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
-  constexpr std::int64_t kTickNanos = 50'000'000;  // more than one
+  constexpr std::chrono::milliseconds kMoreThanATick{50};
   const FileStamp stamp = of(fd);
-  struct timespec now {};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  const std::int64_t secs = now.tv_sec - stamp.ctime.first;
-  if (secs > 1) return stamp;
-  const std::int64_t age_nanos = secs * kNanosPerSecond + now.tv_nsec - stamp.ctime.second;
-  return age_nanos > kTickNanos ? std::optional(stamp) : std::nullopt;
+  const auto changed = std::chrono::seconds(stamp.ctime.first) + std::chrono::nanoseconds(stamp.ctime.second);
+  const auto age = std::chrono::system_clock::now().time_since_epoch() - changed;
+  return age > kMoreThanATick ? std::optional(stamp) : std::nullopt;
 }
 
 bool FileStamp::has_bytes_of(const FileStamp& now) const noexcept {

@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <ctime>
 
+#include "base/file_stamp.hpp"
 #include "pfcache/error.hpp"
 
 namespace pfcache {
@@ -15,8 +16,6 @@ namespace {
 constexpr std::uint32_t kEntryEvents = IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE;
 // More than a tick of the clock that file times come from.
 constexpr std::int64_t kSettledNanos = 50'000'000;
-
-std::int64_t nanos(const timespec& time) noexcept { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
 
 }  // namespace
 
@@ -47,15 +46,14 @@ DirectoryWatch::Changes DirectoryWatch::poll_events() const {
 
 DirectoryWatch::Changes DirectoryWatch::poll_time() {
   struct stat st {};
-  timespec now{};
   if (::fstat(directory_->fd(), &st) != 0) {
     throw Error::from_last_errno(fmt::format("cannot stat '{}'", directory_->path()));
   }
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  const bool same = nanos(seen_) == nanos(st.st_mtim);
+  const std::int64_t modified_ns = stamp_of(st).modified_ns;
+  const bool same = seen_ns_ == modified_ns;
   // A directory that changed just now may change again within the same tick, and show the same time.
-  const bool settled = nanos(now) - nanos(st.st_mtim) > kSettledNanos;
-  seen_ = settled ? st.st_mtim : timespec{};
+  const bool settled = stamp_clock_ns() - modified_ns > kSettledNanos;
+  seen_ns_ = settled ? modified_ns : 0;
   Changes changes;
   changes.all = !same;
   return changes;

@@ -2,8 +2,7 @@
 // be had (its number is limited), the time of the directory's last change.
 #pragma once
 
-#include <sys/stat.h>
-
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -30,7 +29,7 @@ class DirectoryWatch {
 
   const Directory* directory_;
   UniqueFd events_;
-  struct timespec seen_ {};
+  std::int64_t seen_ns_ = 0;
 };
 
 }  // namespace pfcache
