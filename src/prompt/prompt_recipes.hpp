@@ -11,6 +11,9 @@
 
 namespace pfcache {
 
+/// Below a store.
+inline constexpr const char* kPromptDirectory = "prompt";
+
 enum class RecipeParts {
   chunks,  ///< the list alone
   all,     ///< and the text, checked against the key

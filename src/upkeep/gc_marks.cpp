@@ -11,13 +11,13 @@
 #include "pfcache/disk_kv_cache.hpp"
 #include "pfcache/engine_file.hpp"
 #include "pfcache/error.hpp"
+#include "prompt/prompt_recipes.hpp"
 #include "upkeep/staging_tree.hpp"
 
 namespace pfcache {
 namespace {
 
 const std::string kRefs = "refs";
-const char* const kPrompts = "prompt";
 const std::string kManifestFile = "manifest.json";
 
 /// `error` with what it concerns before its message. A manifest that is not there is damage, since something needs it;
@@ -104,7 +104,7 @@ void GcMarks::add_records() {
 
 void GcMarks::add_prompts() {
   try {
-    for_each_prompt_chunk(store_.path() / kPrompts, [&](const Digest& chunk) {
+    for_each_prompt_chunk(store_.path() / kPromptDirectory, [&](const Digest& chunk) {
       throw_if_stopped(stop_);
       needed_.insert(chunk);
     });

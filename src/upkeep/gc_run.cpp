@@ -14,6 +14,7 @@
 #include "base/phase_counter.hpp"
 #include "pfcache/duration.hpp"
 #include "pfcache/error.hpp"
+#include "prompt/prompt_recipes.hpp"
 #include "upkeep/staging_tree.hpp"
 
 namespace pfcache {
@@ -176,7 +177,7 @@ void GcRun::sweep_for_a_while() {
 void GcRun::sync_roots() const {
   for (const Directory& directory : root_directories()) directory.sync();
   // Its temp files are the prompt cache's own to sweep, whose writers need no lease.
-  if (const auto prompts = store_.directory().find_directory("prompt")) prompts->sync();
+  if (const auto prompts = store_.directory().find_directory(kPromptDirectory)) prompts->sync();
 }
 
 std::vector<Directory> GcRun::root_directories() const {

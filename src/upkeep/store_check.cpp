@@ -16,7 +16,6 @@ namespace {
 
 const std::string kSnapshots = "snapshots";
 const std::string kRefs = "refs";
-const char* const kPrompts = "prompt";
 
 /// Why the seal can't be read; nothing for one that can, and for none.
 std::optional<std::string> fault_of_seal(const Directory& seals, const Digest& snapshot) {
@@ -53,7 +52,7 @@ VerifyReport StoreCheck::run() {
 void StoreCheck::note_prompts() {
   VerifyReport& report = verification_.report();
   for_each_recipe(
-      store_.path() / kPrompts, RecipeParts::all,
+      store_.path() / kPromptDirectory, RecipeParts::all,
       [&](const PromptKey& key, std::span<const RecipeChunk> chunks) {
         throw_if_stopped(options_.stop);
         ++report.prompts;
