@@ -16,7 +16,7 @@ BesidePages collect_beside_pages(Store& store, const Session& session) {
       found.prompt_charged_bytes += info.charged_bytes();
     }
   }
-  const WarmStartStore warm = open_warm_store(session);
+  const WarmStartStore warm = open_warm_store(store, session);
   for (const Fingerprint& key : warm.keys()) {
     if (session.stop().stop_requested()) throw Error(Errc::interrupted, "counting warm starts");
     for (const WarmRun& run : warm.runs(key)) {

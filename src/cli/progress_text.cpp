@@ -53,8 +53,7 @@ std::string amount_text(const ProgressState& state) {
 std::vector<std::string> endings(const ProgressState& state) {
   if (!state.total && state.done == 0) return {""};
   const std::string amount = "  " + amount_text(state);
-  const std::string rate =
-      counts_bytes(state) ? fmt::format("  {}/s", human_bytes(nearest_whole(rate_of(state)))) : "";
+  const std::string rate = counts_bytes(state) ? fmt::format("  {}/s", human_bytes(nearest_whole(rate_of(state)))) : "";
   const auto seconds = seconds_left(state);
   const std::string left = seconds ? fmt::format("  {} left", clock_text(*seconds)) : "";
   return {amount + rate + left, amount + left, left, ""};

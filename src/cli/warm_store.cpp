@@ -7,13 +7,16 @@
 
 namespace pfcache::cli {
 
-WarmStartStore open_warm_store(const Session& session, std::optional<std::uint64_t> budget_bytes) {
-  // What is no store must not become half of one by the first save.
-  const Store store = session.open_store();
+WarmStartStore open_warm_store(const Store& store, const Session& session, std::optional<std::uint64_t> budget_bytes) {
   WarmStartOptions options;
   options.size_budget_bytes = budget_bytes.value_or(session.config().size_bytes(Setting::warm_budget));
   options.ttl = session.config().duration(Setting::warm_ttl);
   return WarmStartStore::open(store.path() / "warm", options);
+}
+
+WarmStartStore open_warm_store(const Session& session, std::optional<std::uint64_t> budget_bytes) {
+  // What is no store must not become half of one by the first save.
+  return open_warm_store(session.open_store(), session, budget_bytes);
 }
 
 Fingerprint parse_key(std::string_view text) {

@@ -11,7 +11,11 @@
 
 namespace pfcache::cli {
 
-/// With the budget of the configuration, unless another is given. Throws: as Session::open_store.
+/// Those of a store that is open, with the budget of the configuration, unless another is given.
+[[nodiscard]] WarmStartStore open_warm_store(const Store& store, const Session& session,
+                                             std::optional<std::uint64_t> budget_bytes = std::nullopt);
+
+/// The same of the store that the session is about. Throws: as Session::open_store.
 [[nodiscard]] WarmStartStore open_warm_store(const Session& session,
                                              std::optional<std::uint64_t> budget_bytes = std::nullopt);
 
