@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <span>
 #include <vector>
 
+#include "fuse/file_bytes.hpp"
 #include "fuse/operations.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/sha256.hpp"
@@ -56,19 +56,17 @@ void require_keepable(FileSystem& fs, const MirrorPlace& from, const MirrorPlace
   if (::fdatasync(file.get()) != 0) throw Error::from_last_errno(from.path());
 }
 
-Digest sha256_of_file(int fd) {
+// Reads no more of a file than its record says.
+bool is_payload_of(const WarmRun& record, int fd) {
   constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
   std::vector<std::byte> piece(kPieceBytes);
   Sha256 hash;
-  std::uint64_t at = 0;
-  while (true) {
-    const ssize_t count = ::pread(fd, piece.data(), piece.size(), static_cast<off_t>(at));
-    if (count == 0) return hash.finish();
-    if (count < 0 && errno != EINTR) throw Error::from_last_errno("reading a payload");
-    if (count < 0) continue;
-    hash.update(std::span(piece).first(static_cast<std::size_t>(count)));
-    at += static_cast<std::uint64_t>(count);
+  for (std::uint64_t at = 0; at < record.payload_bytes; at += piece.size()) {
+    piece.resize(std::min<std::uint64_t>(piece.size(), record.payload_bytes - at));
+    if (!read_at(fd, at, piece)) return false;
+    hash.update(piece);
   }
+  return hash.finish() == record.checksum;
 }
 
 }  // namespace
@@ -107,7 +105,7 @@ void WarmArea::after_open(FileSystem& fs, const MirrorPlace& place, int fd) {
   if (!record) return;
   const FileStamp stamp = FileStamp::of(fd);
   if (verified_.has(record->checksum, stamp)) return;
-  if (stamp.size_bytes != record->payload_bytes || sha256_of_file(fd) != record->checksum) {
+  if (stamp.size_bytes != record->payload_bytes || !is_payload_of(*record, fd)) {
     fs.log.tell(fmt::format("{}: the payload is not what its record says", place.path()));
     refuse(EIO, place.path());
   }
