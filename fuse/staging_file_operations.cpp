@@ -27,10 +27,10 @@ namespace {
 struct Handle {
   MirrorInodePtr inode;
   bool writes = false;
-  ApparitionPtr apparition;            // read only: there was no real file
-  ArrivalPtr arrival;                  // that is written
-  std::optional<MirrorPlace> watched;  // where it was opened, if its area sees all that is done with it
-  std::optional<FileStamp> opened;     // the file as it was then, until it is read; guarded by inode->open.mutex
+  ApparitionPtr apparition = nullptr;       // read only: there was no real file
+  ArrivalPtr arrival = nullptr;             // that is written
+  std::optional<MirrorPlace> watched = {};  // where it was opened, if its area sees all that is done with it
+  std::optional<FileStamp> opened = {};     // the file as it was then, until it is read; guarded by inode->open.mutex
 };
 
 Handle& handle_of(const fuse_file_info& file) {
@@ -153,7 +153,7 @@ bool open_apparition(FileSystem& fs, fuse_req_t req, fuse_file_info* file, std::
 }
 
 void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
-  auto handle = std::make_unique<Handle>(Handle{mirror_of(fs, ino), wants_to_write(*file), nullptr, nullptr, {}, {}});
+  auto handle = std::make_unique<Handle>(Handle{mirror_of(fs, ino), wants_to_write(*file)});
   if (handle->inode->type != S_IFREG) throw Error::from_errno(EISDIR, "open");
   if (handle->writes) fs.writes.require_writable();
   const auto place = fs.writes.inodes.place_of(handle->inode);
@@ -216,8 +216,7 @@ void on_create(fuse_req_t req, fuse_ino_t parent_ino, const char* name, mode_t /
     area_of(fs, place).require_makeable(place, S_IFREG);
     constexpr int kKept = O_EXCL | O_TRUNC;
     UniqueFd made = fs.writes.files.open_file(place, O_RDWR | O_CREAT | (file->flags & kKept));
-    auto handle =
-        std::make_unique<Handle>(Handle{fs.writes.inodes.child(parent, name, S_IFREG), true, nullptr, nullptr, {}, {}});
+    auto handle = std::make_unique<Handle>(Handle{fs.writes.inodes.child(parent, name, S_IFREG), true});
     if (area_of(fs, place).sees_all()) handle->watched = place;
     const int backing_id = add_open(fs, *handle, [&](MirrorInode::OpenState& state) { state.fd = std::move(made); });
     area_of(fs, place).note_made(fs, place);
@@ -271,7 +270,7 @@ void on_read(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, fus
   if (!is_mirror_id(ino)) return sealed_operations().read(req, ino, size, offset, file);
   answer(req, [&](FileSystem& fs) {
     Handle& handle = handle_of(*file);
-    note_pages(handle);
+    if (handle.watched) note_pages(handle);
     if (const ApparitionPtr from = apparition_of(handle)) return read_apparition(fs, req, *from, size, offset);
     const int fd = fd_of(fs, handle);
     if (handle.watched) {
