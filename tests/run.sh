@@ -25,6 +25,12 @@ log=$(mktemp)
 failures=$(mktemp)
 trap 'rm -f "$log" "$failures"' EXIT
 
+# Counts a failure that nobody else counts, and notes it for the end.
+fail() {
+  failed=$((failed + 1))
+  echo "FAILED $1" >>"$failures"
+}
+
 # Adds the counts of a doctest program ("test cases: 12 | 11 passed | 1 failed | 0 skipped").
 count_doctest() {
   program_name=$1
@@ -39,8 +45,7 @@ count_doctest() {
   passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
   # A program that counts no failure and still ends badly has failed, under a sanitizer for example.
   if [ "$3" -eq 0 ] && { [ "$status" -ne 0 ] || [ -z "$line" ]; }; then
-    failed=$((failed + 1))
-    echo "FAILED $program_name: it ended with status $status" >>"$failures"
+    fail "$program_name: it ended with status $status"
   fi
 }
 
@@ -59,8 +64,7 @@ for target in "$build"/tests/fuzz/fuzz_*; do
   if "$target" "tests/fuzz/seeds/${name#fuzz_}" "${PFCACHE_FUZZ:-20000}"; then
     passed=$((passed + 1))
   else
-    failed=$((failed + 1))
-    echo "FAILED $name" >>"$failures"
+    fail "$name"
   fi
 done
 
@@ -68,8 +72,7 @@ echo "== layering"
 if python3 tests/layering_test.py; then
   passed=$((passed + 1))
 else
-  failed=$((failed + 1))
-  echo "FAILED layering" >>"$failures"
+  fail layering
 fi
 
 if [ "$what" = all ]; then
@@ -86,10 +89,7 @@ if [ "$what" = all ]; then
   failed=$((failed + ${e2e_failed:-0} + ${e2e_errors:-0}))
   # Nothing counted is no success either.
   if [ "$status" -ne 0 ] || [ -z "$summary" ]; then
-    if [ "$((${e2e_failed:-0} + ${e2e_errors:-0}))" -eq 0 ]; then
-      failed=$((failed + 1))
-      echo "FAILED end to end: pytest ended with status $status" >>"$failures"
-    fi
+    [ "$((${e2e_failed:-0} + ${e2e_errors:-0}))" -gt 0 ] || fail "end to end: pytest ended with status $status"
   fi
 fi
 

@@ -146,12 +146,7 @@ def reads(mounted):
 
 @pytest.mark.parametrize("form", ["kv", "kvd"])
 def test_what_was_read_stays_with_the_kernel_until_the_file_is_touched(served, store, tmp_path, form):
-    if form == "kvd":
-        key, data = put_chunked(store, tmp_path, "text", os.urandom(MIB))
-    else:
-        key, data = kvc("text", os.urandom(MIB))
-        write(served.path / "prompt", key, data)
-    path = served.path / "prompt" / f"{key}.kv"
+    key, path = put_in_form(form, served, store, tmp_path, os.urandom(MIB))
 
     def read_twice(expected):
         def comes_from_the_kernel():
@@ -251,6 +246,16 @@ def put_chunked(store, tmp_path, text, payload):
     options = "--quant 2 --reason cold --tokens 100 --ctx 8192 --dedup on".split()
     assert store.run("prompt", "put", "--text", tmp_path / "text", *options, tmp_path / "payload").stdout.strip() == key
     return key, data
+
+
+def put_in_form(form, served, store, tmp_path, payload):
+    """An entry of `text`, as chunks that the command saved or as a whole file that came by the mount: key and path."""
+    if form == "kvd":
+        key, _ = put_chunked(store, tmp_path, "text", payload)
+    else:
+        key, data = kvc("text", payload)
+        write(served.path / "prompt", key, data)
+    return key, served.path / "prompt" / f"{key}.kv"
 
 
 def names(directory):
@@ -355,12 +360,7 @@ def test_a_trailer_makes_a_recipe_grow_in_the_budget(store, tmp_path, mount):
 
 @pytest.mark.parametrize("form", ["kv", "kvd"])
 def test_an_entry_can_be_cut_behind_its_payload_only(served, store, tmp_path, form):
-    if form == "kvd":
-        key, data = put_chunked(store, tmp_path, "text", os.urandom(MIB))
-    else:
-        key, data = kvc("text", os.urandom(MIB))
-        write(served.path / "prompt", key, data)
-    path = served.path / "prompt" / f"{key}.kv"
+    key, path = put_in_form(form, served, store, tmp_path, os.urandom(MIB))
     data = path.read_bytes()
     with open(path, "r+b", buffering=0) as file:
         os.pwrite(file.fileno(), b"KTM trailer", len(data))

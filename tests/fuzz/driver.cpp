@@ -54,7 +54,8 @@ class Mutator {
         input.resize(static_cast<std::size_t>(at));
         break;
       case 3:  // take a piece out
-        input.erase(input.begin() + at, input.begin() + at + static_cast<std::ptrdiff_t>(below(static_cast<std::size_t>(rest) + 1)));
+        input.erase(input.begin() + at,
+                    input.begin() + at + static_cast<std::ptrdiff_t>(below(static_cast<std::size_t>(rest) + 1)));
         break;
       case 4: {  // a piece of another seed
         const Input& other = seeds_[below(seeds_.size())];

@@ -47,6 +47,14 @@ std::string whole_of(const LoadedPrompt& prompt, std::size_t piece_bytes = 7) {
   return bytes;
 }
 
+/// The golden prompt, kept as chunks.
+struct GoldenRecipe {
+  TempDir dir;
+  MemBlobStore blobs;
+  DiskKvCache cache{dir.path(), kBudget, dedup_in(blobs)};
+  PromptKey key = cache.save(golden_prompt(), as_bytes(kGoldenPayload)).info.name.key;
+};
+
 }  // namespace
 
 TEST_CASE("payloads come back byte for byte from their chunks, whole and in parts") {
@@ -87,18 +95,14 @@ TEST_CASE("a recipe is nothing that a reader of KVC files takes for one") {
   CHECK(failure_of([&] { std::ignore = cache.load(saved.info.name.key); }).code == Errc::malformed);
 }
 
-TEST_CASE("a recipe is made the whole file that it stands for") {
-  const TempDir dir;
-  MemBlobStore blobs;
-  DiskKvCache cache(dir.path(), kBudget, dedup_in(blobs));
-  const auto name = cache.save(golden_prompt(), as_bytes(kGoldenPayload)).info.name;
+TEST_CASE_FIXTURE(GoldenRecipe, "a recipe is made the whole file that it stands for") {
   const std::string golden = from_hex_text(kGoldenHex);
-  CHECK(whole_of(*cache.load(name.key, {.touch = false})) == golden);
-  CHECK(cache.make_whole(name.key));
+  CHECK(whole_of(*cache.load(key, {.touch = false})) == golden);
+  CHECK(cache.make_whole(key));
   CHECK(names_in(dir.path()) == std::vector<std::string>{kGoldenKey + ".kv"});
   CHECK(slurp(dir.path() / (kGoldenKey + ".kv")) == golden);
-  CHECK(cache.load(name.key)->is_verified());
-  CHECK_FALSE(cache.make_whole(name.key));
+  CHECK(cache.load(key)->is_verified());
+  CHECK_FALSE(cache.make_whole(key));
 }
 
 TEST_CASE("threads read one entry at once, from anywhere in it") {
@@ -122,11 +126,9 @@ TEST_CASE("threads read one entry at once, from anywhere in it") {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("a recipe takes writes to the header and behind the payload as the whole file would, and stays a recipe") {
-  const TempDir dir;
-  MemBlobStore blobs;
-  DiskKvCache cache(dir.path(), kBudget, dedup_in(blobs));
-  const auto key = cache.save(golden_prompt(), as_bytes(kGoldenPayload)).info.name.key;
+TEST_CASE_FIXTURE(
+    GoldenRecipe,
+    "a recipe takes writes to the header and behind the payload as the whole file would, and stays a recipe") {
   std::string expected = from_hex_text(kGoldenHex);
   const auto open = [&] { return *cache.load(key, {.touch = false, .writable = true}); };
   auto writer = open();
@@ -165,11 +167,8 @@ TEST_CASE("a recipe takes writes to the header and behind the payload as the who
   CHECK(cache.find(key)->header.hit_count == 8);
 }
 
-TEST_CASE("what is written to a header is not taken back by a hit that is counted at the same time") {
-  const TempDir dir;
-  MemBlobStore blobs;
-  DiskKvCache cache(dir.path(), kBudget, dedup_in(blobs));
-  const auto key = cache.save(golden_prompt(), as_bytes(kGoldenPayload)).info.name.key;
+TEST_CASE_FIXTURE(GoldenRecipe,
+                  "what is written to a header is not taken back by a hit that is counted at the same time") {
   const auto other = *cache.load(key, {.touch = false, .writable = true});
   std::atomic<bool> is_done = false;
   std::thread hitting([&] {
@@ -188,11 +187,9 @@ TEST_CASE("what is written to a header is not taken back by a hit that is counte
   CHECK(taken_back == 0);
 }
 
-TEST_CASE("bytes that a recipe hasn't itself, its magic and its lengths take a whole file, and nothing is written") {
-  const TempDir dir;
-  MemBlobStore blobs;
-  DiskKvCache cache(dir.path(), kBudget, dedup_in(blobs));
-  const auto key = cache.save(golden_prompt(), as_bytes(kGoldenPayload)).info.name.key;
+TEST_CASE_FIXTURE(
+    GoldenRecipe,
+    "bytes that a recipe hasn't itself, its magic and its lengths take a whole file, and nothing is written") {
   const fs::path file = dir.path() / (kGoldenKey + ".kvd");
   const std::string before = slurp(file);
   const std::string golden = from_hex_text(kGoldenHex);
