@@ -17,7 +17,7 @@ USES = {
     "engine": ["snapshot"],
     "warm": ["hash", "config"],
     "prompt": ["cas"],
-    "upkeep": ["engine", "prompt"],
+    "upkeep": ["engine", "prompt", "warm"],
 }
 # The room whose sources stand behind each public header.
 PUBLIC = {

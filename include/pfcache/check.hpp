@@ -1,8 +1,8 @@
 // Checking a store from the outside in, and mending what is damaged where intact bytes are to be had.
 //
 // What is checked: every blob that the snapshots need, in every encoding it is kept in; their seals; the engine files
-// whose pages they are; and for a whole store also the prompts that are kept as chunks, its names, and what killed
-// programs left. A store may be in use meanwhile.
+// whose pages they are; and for a whole store also its prompts, warm starts and names, and what killed programs left. A
+// store may be in use meanwhile.
 //
 // Example:
 //
@@ -31,7 +31,7 @@ namespace pfcache {
 
 struct CheckScope {
   std::vector<Digest> snapshots = {};
-  bool is_whole_store = false;  ///< prompts, names and temp files too, and engine files whatever their snapshot
+  bool is_whole_store = false;  ///< prompts, warm starts, names and temp files too, and engine files whatever their snapshot
 };
 
 /// Changes nothing. Throws: Errc::interrupted; system errors. Damage is reported, not thrown.
@@ -49,6 +49,7 @@ struct RepairOptions {
 ///   `sources`, and put. Without them it is left as it is, and harmless: a capture of the same content repairs it.
 /// - A seal that can't be read: it is written anew, and pins the snapshot, since it may have been pinned.
 /// - Temp files of programs that were killed: they are removed when they are older than an hour.
+/// A whole prompt and a warm start are nobody's copy, and stay as they are.
 /// What could not be mended is the report's `damage`. Holds a WriterLease, so that no clean-up runs meanwhile.
 /// Throws: Errc::interrupted; system errors (ENOSPC, EROFS, …).
 VerifyReport repair_store(Store& store, const CheckScope& scope, const RepairOptions& options);

@@ -36,13 +36,15 @@ struct VerifyOptions {
 struct VerifyReport {
   std::uint64_t snapshots = 0;
   std::uint64_t blobs = 0;          ///< distinct blobs read, manifests included
-  std::uint64_t bytes = 0;          ///< their plain bytes
+  std::uint64_t bytes = 0;          ///< their plain bytes, and of the payloads below
   std::vector<std::string> damage;  ///< one sentence each: what, where, and which snapshot needs it
   std::vector<std::string> problems;
   // Of check_store() and repair_store() in pfcache/check.hpp:
-  std::vector<std::string> mended;  ///< what was damage before the repair
-  std::uint64_t prompts = 0;        ///< kept as chunks, which are among the blobs
-  std::uint64_t temp_files = 0;     ///< left by programs that were killed; a repair has removed them
+  std::vector<std::string> mended;      ///< what was damage before the repair
+  std::uint64_t prompts = 0;            ///< kept whole, or as chunks, which are among the blobs
+  std::uint64_t unchecked_prompts = 0;  ///< of these: whole, and nothing says what the payload should be
+  std::uint64_t warm_starts = 0;
+  std::uint64_t temp_files = 0;  ///< left by programs that were killed; a repair has removed them
   std::uint64_t temp_bytes = 0;
 };
 

@@ -46,13 +46,20 @@ Chosen choose(const VerifyArguments& arguments, const Store& store, const Sessio
   return chosen;
 }
 
+std::string prompts_text(const VerifyReport& report) {
+  if (report.prompts == 0) return "";
+  const std::uint64_t unchecked = report.unchecked_prompts;
+  return counted(report.prompts, "prompt") +
+         (unchecked == 0 ? "" : fmt::format(" ({} without a checksum)", unchecked)) + ", ";
+}
+
 void print_text(const VerifyReport& report, bool is_repair, const Session& session) {
   for (const std::string& line : report.damage) session.out() << "damaged    " << printable(line) << '\n';
   for (const std::string& line : report.mended) session.out() << "mended     " << printable(line) << '\n';
   for (const std::string& line : report.problems) session.out() << "problem    " << printable(line) << '\n';
   session.note(fmt::format(
-      "{}, {}{}, {} read: {}{}", counted(report.snapshots, "snapshot"),
-      report.prompts == 0 ? "" : counted(report.prompts, "prompt") + ", ", counted(report.blobs, "blob"),
+      "{}, {}{}{}, {} read: {}{}", counted(report.snapshots, "snapshot"), prompts_text(report),
+      report.warm_starts == 0 ? "" : counted(report.warm_starts, "warm start") + ", ", counted(report.blobs, "blob"),
       human_bytes(report.bytes), report.mended.empty() ? "" : fmt::format("{} mended, ", report.mended.size()),
       report.damage.empty() ? "whole" : fmt::format("damage in {}", counted(report.damage.size(), "place"))));
   if (report.temp_files == 0) return;
@@ -63,7 +70,8 @@ void print_text(const VerifyReport& report, bool is_repair, const Session& sessi
 void print_record(const VerifyReport& report, const Chosen& chosen, const Session& session) {
   JsonWriter json;
   json.begin_object().field("snapshots", report.snapshots).field("absent", chosen.absent);
-  json.field("prompts", report.prompts);
+  json.field("prompts", report.prompts).field("unchecked_prompts", report.unchecked_prompts);
+  json.field("warm_starts", report.warm_starts);
   json.field("blobs", report.blobs).field("bytes", report.bytes);
   const auto lines = [&](const char* key, const std::vector<std::string>& texts) {
     json.key(key).begin_array();
@@ -105,8 +113,8 @@ int run_verify(const VerifyArguments& arguments, const Session& session) {
   return chosen.absent == 0 ? kDone : kPart;
 }
 
-constexpr const char* kDetails = R"(Without SNAPSHOT all that are sealed, what the store says of them, and the prompts
-that are kept as chunks. With --repair damage is mended with intact bytes from
+constexpr const char* kDetails = R"(Without SNAPSHOT all that are sealed, what the store says of them, the prompts and
+the warm starts. With --repair damage is mended with intact bytes from
 another encoding of the blob, or from the STORE of --from; what can't be mended
 stays as it is, and a capture of the same content will mend it. Exit status 13
 when there is damage, or some is left; 3 when some of the snapshots named are not

@@ -10,6 +10,7 @@
 #include "pfcache/version.hpp"
 #include "prompt/prompt_recipes.hpp"
 #include "snapshot/seal_record.hpp"
+#include "upkeep/file_checks.hpp"
 
 namespace pfcache {
 namespace {
@@ -40,16 +41,20 @@ StoreCheck::StoreCheck(const Store& store, const CheckScope& scope, const Verify
       verification_(store, options, Verification::Depth::every_file, mender) {}
 
 VerifyReport StoreCheck::run() {
-  if (scope_.is_whole_store) note_prompts();
+  if (scope_.is_whole_store) note_recipes();
   verification_.read_snapshots(scope_.snapshots);
   for (const Digest& snapshot : scope_.snapshots) check_seal(snapshot);
   check_engine_files();
-  if (scope_.is_whole_store) check_names();
+  if (scope_.is_whole_store) {
+    check_names();
+    check_whole_prompts(store_, options_, verification_.report());
+    check_warm_starts(store_, options_, verification_.report());
+  }
   return verification_.take_report();
 }
 
 /// One that can't be read stays as it is: what it was made of nobody knows.
-void StoreCheck::note_prompts() {
+void StoreCheck::note_recipes() {
   VerifyReport& report = verification_.report();
   for_each_recipe(
       store_.path() / kPromptDirectory, RecipeParts::all,

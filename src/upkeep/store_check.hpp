@@ -15,11 +15,11 @@ class StoreCheck {
   /// `mender` may be null: then nothing is written. REQUIRES: all outlive this object.
   StoreCheck(const Store& store, const CheckScope& scope, const VerifyOptions& options, const BlobMender* mender);
 
-  /// Reads blobs, seals, engine files, prompts and names.
+  /// Reads blobs, seals, engine files, and of a whole store prompts, warm starts and names.
   [[nodiscard]] VerifyReport run();
 
  private:
-  void note_prompts();
+  void note_recipes();
   void check_seal(const Digest& snapshot);
   [[nodiscard]] bool mend_seal(const Digest& snapshot);
   void check_engine_files();

@@ -26,6 +26,9 @@
 
 namespace pfcache {
 
+/// Below a store.
+inline constexpr const char* kWarmDirectory = "warm";
+
 /// How long what others may be in the middle of is left alone. As long as temp files are: bringing the other half takes
 /// no longer than writing it does, and what is damaged is passed over meanwhile.
 inline constexpr std::chrono::hours kGraceOfOthers{1};

@@ -250,7 +250,7 @@ WarmStartStore WarmStartStore::open(const fs::path& root, WarmStartOptions optio
 WarmStartStore WarmStartStore::open_default(WarmStartOptions options) {
   const Config config = Config::load(ConfigSources::of_process());
   config.require_sound();
-  return open(config.store_path() / "warm", std::move(options));
+  return open(config.store_path() / kWarmDirectory, std::move(options));
 }
 
 WarmStartStore::WarmStartStore(const fs::path& root, WarmStartOptions options, FileOps& ops)

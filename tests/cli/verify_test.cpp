@@ -145,3 +145,20 @@ TEST_CASE("what killed programs left is told, and goes with a repair") {
   CHECK(runner.run({"verify", "--repair"}).err.find("were removed") != std::string::npos);
   CHECK_FALSE(fs::exists(temp));
 }
+
+TEST_CASE("verify of a store with prompts and warm starts counts them and finds what is damaged") {
+  const Runner runner;
+  const std::string key(64, 'a');
+  write_file(runner.path("text"), "a prompt");
+  CHECK(runner.run({"prompt", "put", "--text", runner.path("text").native()}, {.input = "bytes"}).status == 0);
+  const std::string run = runner.run({"warm", "save", key, "--kind", "final"}, {.input = "bytes"}).line();
+  CHECK(runner.run({"verify"}).err == "pfcache: 0 snapshots, 1 prompt, 1 warm start, 0 blobs, 10 B read: whole\n");
+  fs::resize_file(runner.store() / "warm" / key / (run + ".bin"), 3);
+  const Result result = runner.run({"--json", "verify"});
+  CHECK(result.status == 13);
+  const JsonDocument document(result.out, "verify");
+  CHECK(document.root().u64("prompts") == 1);
+  CHECK(document.root().u64("unchecked_prompts") == 0);
+  CHECK(document.root().u64("warm_starts") == 1);
+  CHECK(document.root().array("damage").size() == 1);
+}
