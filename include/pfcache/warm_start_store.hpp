@@ -99,7 +99,8 @@ struct EvictReport {
   std::uint64_t freed_bytes = 0;      ///< of all of these
   std::uint64_t kept_entries = 0;
   std::uint64_t kept_bytes = 0;
-  std::uint64_t swept_files = 0;  ///< that writers who died had left
+  std::uint64_t swept_files = 0;      ///< that writers who died had left
+  std::vector<std::string> failures;  ///< why what could not be looked at or removed was left, a sentence each
 };
 
 /// `Checkpoint` or `Final`, as in the JSON.
@@ -158,8 +159,8 @@ class WarmStartStore {
   bool adopt(const Fingerprint& key, std::string_view run);
 
   /// Removes what is expired or damaged, then the oldest written until the rest is within the budget, then what writers
-  /// who died have left. Entries of an unknown schema are neither counted nor removed.
-  /// Throws: system errors.
+  /// who died have left. Entries of an unknown schema are neither counted nor removed, nor is what somebody else's
+  /// rights protect. Throws: system errors about the root.
   EvictReport evict_overflow();
 
   /// The keys that have a directory, ascending.

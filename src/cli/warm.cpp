@@ -67,14 +67,19 @@ int run_warm_evict(std::optional<std::uint64_t> budget_bytes, const Session& ses
                            report.damaged_entries, report.evicted_entries, human_bytes(report.freed_bytes),
                            report.kept_entries == 1 ? "1 entry" : fmt::format("{} entries", report.kept_entries),
                            human_bytes(report.kept_bytes)));
-  if (!session.json()) return kDone;
+  for (const std::string& failure : report.failures) session.warn(failure);
+  const int status = report.failures.empty() ? kDone : kPart;
+  if (!session.json()) return status;
   JsonWriter json;
   json.begin_object().field("expired_entries", report.expired_entries);
   json.field("damaged_entries", report.damaged_entries).field("evicted_entries", report.evicted_entries);
   json.field("freed_bytes", report.freed_bytes).field("swept_files", report.swept_files);
   json.field("kept_entries", report.kept_entries).field("kept_bytes", report.kept_bytes);
+  json.key("failures").begin_array();
+  for (const std::string& failure : report.failures) json.value(as_utf8(failure));
+  json.end_array();
   session.print(json.end_object());
-  return kDone;
+  return status;
 }
 
 Run declare_save(ArgumentTable& table) {
@@ -122,7 +127,8 @@ Command warm_lookup_command() {
 
 Command warm_evict_command() {
   return {"evict", "Remove warm starts that are old, damaged or too many",
-          "Older than warm.ttl, then the oldest until the rest is within the budget.",
+          "Older than warm.ttl, then the oldest until the rest is within the budget. Exit\n"
+          "status 3 when something could not be read or removed; the others are done.",
           "pfcache warm evict --budget 512MiB", declare_evict};
 }
 

@@ -68,8 +68,7 @@ std::optional<EntryLook> check_warm_start(const Directory& root, const WarmName&
   if (look.state == EntryState::damaged) return look;
   if (look.state != EntryState::whole) return std::nullopt;
   std::ignore = directory->read_payload(look, unix_time);
-  // Of a schema that is known and yet not to be read: a failing disk.
-  if (look.state == EntryState::unknown) look.state = EntryState::damaged;
+  if (look.state == EntryState::unknown) look.state = EntryState::damaged;  // its record is right, and it can't be read
   const bool is_there = look.state == EntryState::whole || look.state == EntryState::damaged;
   return is_there ? std::optional(std::move(look)) : std::nullopt;
 }
@@ -115,8 +114,7 @@ void check_warm_starts(const Store& store, const VerifyOptions& options, VerifyR
       if (look->state == EntryState::whole) {
         report.bytes += look->about.payload_bytes;
       } else {
-        report.damage.push_back(fmt::format("warm start {} of {}: its payload is not what its record says",
-                                            names[i].run, names[i].key.hex()));
+        report.damage.push_back(fmt::format("warm start {} of {}: {}", names[i].run, names[i].key.hex(), look->fault));
       }
     }
     checked.add(1);

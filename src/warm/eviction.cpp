@@ -28,8 +28,19 @@ std::vector<Fingerprint> keys_in(const Directory& root) {
   return keys;
 }
 
+template <typename Work>
+void Eviction::try_to(Work&& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    report_.failures.emplace_back(error.what());
+  }
+}
+
 EvictReport Eviction::run(const std::optional<RunOfKey>& keep) {
-  for (const Fingerprint& key : keys_in(root_)) collect(key);
+  for (const Fingerprint& key : keys_in(root_)) {
+    try_to([&] { collect(key); });
+  }
   for (const Found& found : found_) report_.kept_bytes += found.stored_bytes;
   report_.kept_entries = found_.size();
   if (report_.kept_bytes > limits_.limit_bytes) evict_oldest(keep);
@@ -40,7 +51,9 @@ EvictReport Eviction::run(const std::optional<RunOfKey>& keep) {
 void Eviction::collect(const Fingerprint& key) {
   const auto directory = KeyDirectory::find(root_, key);
   if (!directory) return;
-  for (const std::string& run : directory->runs()) judge(key, *directory, directory->look_at(run, unix_time_));
+  for (const std::string& run : directory->runs()) {
+    try_to([&] { judge(key, *directory, directory->look_at(run, unix_time_)); });
+  }
 }
 
 void Eviction::judge(const Fingerprint& key, const KeyDirectory& directory, const EntryLook& look) {
@@ -48,8 +61,9 @@ void Eviction::judge(const Fingerprint& key, const KeyDirectory& directory, cons
     report_.freed_bytes += directory.remove_damaged(look, unix_time_);
     ++report_.damaged_entries;
   } else if (look.state == EntryState::whole && is_expired(look.about, limits_.ttl, unix_time_)) {
-    report_.freed_bytes += directory.remove(look.about.run);
-    ++report_.expired_entries;
+    const std::uint64_t freed_bytes = directory.remove_unchanged(look.about);
+    report_.freed_bytes += freed_bytes;
+    report_.expired_entries += freed_bytes > 0 ? 1 : 0;
   } else if (look.state == EntryState::whole) {
     found_.push_back({key, look.about, look.stored_bytes});
   }
@@ -63,19 +77,24 @@ void Eviction::evict_oldest(const std::optional<RunOfKey>& keep) {
   for (const Found& found : found_) {
     if (report_.kept_bytes <= limits_.target_bytes) return;
     if (keep && keep->key == found.key && keep->run == found.about.run) continue;
-    if (const auto directory = KeyDirectory::find(root_, found.key)) {
-      report_.freed_bytes += directory->remove(found.about.run);
-    }
-    report_.kept_bytes -= found.stored_bytes;
-    --report_.kept_entries;
-    ++report_.evicted_entries;
+    try_to([&] {
+      const auto directory = KeyDirectory::find(root_, found.key);
+      const std::uint64_t freed_bytes = directory ? directory->remove_unchanged(found.about) : 0;
+      if (freed_bytes == 0) return;  // others took it, or it is the newest by now
+      report_.freed_bytes += freed_bytes;
+      report_.kept_bytes -= found.stored_bytes;
+      --report_.kept_entries;
+      ++report_.evicted_entries;
+    });
   }
 }
 
 void Eviction::sweep() {
   for (const Fingerprint& key : keys_in(root_)) {
-    const auto directory = KeyDirectory::find(root_, key);
-    if (directory && directory->is_untidy()) report_.swept_files += directory->sweep(root_, unix_time_);
+    try_to([&] {
+      const auto directory = KeyDirectory::find(root_, key);
+      if (directory && directory->is_untidy()) report_.swept_files += directory->sweep(root_, unix_time_);
+    });
   }
   // Those of the byte count, in the root itself, which nobody locks.
   for (const std::string& name : root_.names()) {

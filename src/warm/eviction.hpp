@@ -48,6 +48,9 @@ class Eviction {
     std::uint64_t stored_bytes;
   };
 
+  /// What one key or entry refuses keeps nothing from being done with the others.
+  template <typename Work>
+  void try_to(Work&& work);
   void collect(const Fingerprint& key);
   void judge(const Fingerprint& key, const KeyDirectory& directory, const EntryLook& look);
   void evict_oldest(const std::optional<RunOfKey>& keep);

@@ -28,11 +28,33 @@ bool unlink_file(const Directory& directory, const std::string& name) {
 /// What a failure to read a file says of it. Rethrows what says nothing of it (EMFILE, ENOMEM, …).
 EntryState state_after(const Error& error) {
   if (error.code() == Errc::malformed) return EntryState::damaged;
-  const bool is_its_own = error.code() == Errc::unsupported || error.code() == Errc::too_large ||
-                          error.code() == Errc::invalid_argument || error.code() == std::errc::io_error ||
-                          error.code() == std::errc::permission_denied;
+  const bool is_its_own =
+      error.code() == Errc::unsupported || error.code() == Errc::too_large || error.code() == Errc::invalid_argument ||
+      error.code() == std::errc::io_error || error.code() == std::errc::permission_denied ||
+      error.code() == std::errc::no_such_device_or_address || error.code() == std::errc::too_many_symbolic_link_levels;
   if (is_its_own) return EntryState::unknown;
   throw Error(error);
+}
+
+struct FileTimes {
+  std::chrono::nanoseconds changed{0};  // it got its name then at the latest, whatever a copy set the others to
+  std::optional<std::chrono::nanoseconds> born;  // where the filesystem keeps that
+};
+
+std::chrono::nanoseconds since_1970(const struct statx_timestamp& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+/// Nothing when there is no such file.
+std::optional<FileTimes> times_of(const Directory& directory, const std::string& name) {
+  struct statx found {};
+  if (::statx(directory.fd(), name.c_str(), AT_SYMLINK_NOFOLLOW, STATX_CTIME | STATX_BTIME, &found) != 0) {
+    if (errno == ENOENT) return std::nullopt;
+    throw Error::from_last_errno(fmt::format("cannot stat '{}'", directory.path_of(name)));
+  }
+  FileTimes times{since_1970(found.stx_ctime), {}};
+  if ((found.stx_mask & STATX_BTIME) != 0) times.born = since_1970(found.stx_btime);
+  return times;
 }
 
 PendingFile write_file(const Directory& directory, std::span<const std::byte> bytes) {
@@ -45,9 +67,13 @@ PendingFile write_file(const Directory& directory, std::span<const std::byte> by
 }  // namespace
 
 std::optional<KeyDirectory> KeyDirectory::find(const Directory& root, const Fingerprint& key) {
-  auto found = root.find_directory(key.hex());
-  if (!found) return std::nullopt;
-  return KeyDirectory(std::move(*found), key.hex());
+  try {
+    auto found = root.find_directory(key.hex());
+    return found ? std::optional(KeyDirectory(std::move(*found), key.hex())) : std::nullopt;
+  } catch (const Error& error) {
+    if (error.code() == std::errc::not_a_directory) return std::nullopt;
+    throw;
+  }
 }
 
 KeyDirectory KeyDirectory::make_locked(const Directory& root, const Fingerprint& key) {
@@ -92,15 +118,20 @@ std::optional<std::uint64_t> KeyDirectory::file_bytes(const std::string& name) c
 }
 
 // The JSON goes first, so that it being gone too is a removal.
-EntryState KeyDirectory::absent_payload(const std::string& run, std::chrono::nanoseconds unix_time) const {
-  struct stat st {};
-  if (::fstatat(directory_.fd(), json_name(run).c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (errno == ENOENT) return EntryState::vanished;
-    throw Error::from_last_errno(fmt::format("cannot stat '{}'", directory_.path_of(json_name(run))));
-  }
-  // When it got its name: who copies sets the time of its change back, and not this one.
-  const std::chrono::nanoseconds came(stamp_of(st).changed_ns);
-  return unix_time - came > kGraceOfOthers ? EntryState::damaged : EntryState::arriving;
+void KeyDirectory::note_absent_payload(EntryLook& look, std::chrono::nanoseconds unix_time) const {
+  const auto json = times_of(directory_, json_name(look.about.run));
+  look.fault = "its payload is not there";
+  look.state = !json                                        ? EntryState::vanished
+               : unix_time - json->changed > kGraceOfOthers ? EntryState::damaged
+                                                            : EntryState::arriving;
+}
+
+void KeyDirectory::note_other_payload(EntryLook& look, std::chrono::nanoseconds unix_time) const {
+  const auto json = times_of(directory_, json_name(look.about.run));
+  const auto bin = times_of(directory_, bin_name(look.about.run));
+  const bool is_newer = json && bin && json->born && bin->born && *bin->born > *json->born;
+  look.fault = "its payload is not what its record says";
+  look.state = is_newer && unix_time - bin->changed <= kGraceOfOthers ? EntryState::arriving : EntryState::damaged;
 }
 
 EntryLook KeyDirectory::read_record(const std::string& run) const {
@@ -119,6 +150,7 @@ EntryLook KeyDirectory::read_record(const std::string& run) const {
     look.state = EntryState::whole;
   } catch (const Error& error) {
     look.state = state_after(error);
+    look.fault = error.what();
   }
   return look;
 }
@@ -129,11 +161,12 @@ EntryLook KeyDirectory::look_at(const std::string& run, std::chrono::nanoseconds
   const auto payload_bytes = file_bytes(bin_name(run));
   look.stored_bytes = look.json.size() + payload_bytes.value_or(0);
   if (!payload_bytes) {
-    look.state = absent_payload(run, unix_time);
+    note_absent_payload(look, unix_time);
   } else if (*payload_bytes != look.about.payload_bytes) {
-    look.state = EntryState::damaged;
-  } else {
-    look.state = *payload_bytes > kMaxWarmPayloadBytes ? EntryState::unknown : EntryState::whole;
+    note_other_payload(look, unix_time);
+  } else if (*payload_bytes > kMaxWarmPayloadBytes) {
+    look.state = EntryState::unknown;
+    look.fault = fmt::format("its payload has {} bytes, at most {} are read", *payload_bytes, kMaxWarmPayloadBytes);
   }
   return look;
 }
@@ -142,21 +175,20 @@ std::vector<std::byte> KeyDirectory::read_payload(EntryLook& look, std::chrono::
   const std::string name = bin_name(look.about.run);
   const auto fd = directory_.find_file(name);
   if (!fd) {
-    look.state = absent_payload(look.about.run, unix_time);
+    note_absent_payload(look, unix_time);
     return {};
   }
   try {
     const std::uint64_t size_bytes = file_size_bytes(fd->get(), directory_.path_of(name));
-    if (size_bytes != look.about.payload_bytes) {
-      look.state = EntryState::damaged;
-      return {};
-    }
-    std::vector<std::byte> payload(size_bytes);
+    std::vector<std::byte> payload(size_bytes == look.about.payload_bytes ? size_bytes : 0);
     read_exactly_at(fd->get(), 0, payload, directory_.path_of(name));
-    look.state = sha256(payload) == look.about.checksum ? EntryState::whole : EntryState::damaged;
+    if (size_bytes != look.about.payload_bytes || sha256(payload) != look.about.checksum) {
+      note_other_payload(look, unix_time);
+    }
     return payload;
   } catch (const Error& error) {
     look.state = state_after(error);
+    look.fault = error.what();
     return {};
   }
 }
@@ -185,6 +217,14 @@ std::uint64_t KeyDirectory::remove(const std::string& run) const {
   return freed_bytes;
 }
 
+std::uint64_t KeyDirectory::remove_unchanged(const WarmRun& about) const {
+  const EntryLook now = read_record(about.run);
+  const bool is_same = now.state == EntryState::whole && now.about.checksum == about.checksum &&
+                       now.about.written_unix_secs == about.written_unix_secs &&
+                       now.about.written_nanos == about.written_nanos;
+  return is_same ? remove(about.run) : 0;
+}
+
 std::uint64_t KeyDirectory::remove_damaged(const EntryLook& look, std::chrono::nanoseconds unix_time) const {
   // gam replaces the two files of a run one after the other: what was torn a moment ago may be whole by now.
   const EntryLook now = look_at(look.about.run, unix_time);
@@ -195,7 +235,7 @@ std::uint64_t KeyDirectory::remove_damaged(const EntryLook& look, std::chrono::n
 bool is_abandoned(const Directory& directory, const std::string& name, std::chrono::nanoseconds unix_time) {
   struct stat st {};
   if (::fstatat(directory.fd(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) return false;
-  return unix_time - std::chrono::seconds(st.st_mtim.tv_sec) > kGraceOfOthers;
+  return unix_time - std::chrono::nanoseconds(stamp_of(st).changed_ns) > kGraceOfOthers;
 }
 
 std::uint64_t KeyDirectory::sweep(const Directory& root, std::chrono::nanoseconds unix_time) const {
@@ -205,8 +245,8 @@ std::uint64_t KeyDirectory::sweep(const Directory& root, std::chrono::nanosecond
   std::uint64_t swept = 0;
   for (const std::string& name : names) {
     const auto run = run_of_bin(name);
-    const bool may_be_gams = is_gam_temp_name(name) || (run && !all.contains(json_name(*run)));
-    const bool is_litter = is_temp_name(name) || (may_be_gams && is_abandoned(directory_, name, unix_time));
+    const bool may_be_written = is_temp_name(name) || is_gam_temp_name(name) || (run && !all.contains(json_name(*run)));
+    const bool is_litter = is_own_temp_name(name) || (may_be_written && is_abandoned(directory_, name, unix_time));
     if (is_litter && unlink_file(directory_, name)) ++swept;
   }
   if (swept == names.size()) {

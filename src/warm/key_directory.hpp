@@ -2,10 +2,12 @@
 //
 // What makes it safe for many processes without a lock that anybody has to wait for:
 //
-// - A run is never used twice, and its files never change. A payload gets its name before its JSON does, and loses it
-//   after: so a JSON whose payload is of another size or of another SHA-256 is damage, not work in progress; and so is
-//   one without a payload, unless the JSON itself is gone by then, which is a removal. Others may bring the JSON first
-//   all the same, through a mount or by a copy: one without a payload is left alone for kGraceOfOthers.
+// - A run of ours is never used twice, and its files never change. A payload gets its name before its JSON does, and
+//   loses it after: so a JSON whose payload is of another size or of another SHA-256 is damage, not work in progress;
+//   and so is one without a payload, unless the JSON itself is gone by then, which is a removal.
+// - gam overwrites a run: the new payload gets the name, then the new JSON does. In between the payload is a file that
+//   was made after the JSON, and is left alone for kGraceOfOthers. Others may bring the JSON first, through a mount or
+//   by a copy: one without a payload is left alone as long.
 // - An entry is replaced by one of another run, which is durable before the old one goes. A crash in between leaves
 // both.
 // - Who saves holds the directory's flock shared, and who takes away what dead writers left, or the directory, needs it
@@ -37,13 +39,14 @@ inline constexpr std::chrono::hours kGraceOfOthers{1};
 enum class EntryState {
   whole,     ///< as far as was looked
   vanished,  ///< removed or replaced meanwhile, or never there
-  arriving,  ///< a JSON whose payload may be on its way
+  arriving,  ///< a JSON whose payload may be on its way, or whose payload is that of a JSON on its way
   damaged,
   unknown,  ///< of a schema, size or kind of file that isn't ours to judge, or not to be read now
 };
 
 struct EntryLook {
   EntryState state = EntryState::unknown;
+  std::string fault;  ///< why it is damaged, or unknown
   WarmRun about;
   std::string json;                ///< as it was when it was looked at
   std::uint64_t stored_bytes = 0;  ///< of both files
@@ -82,6 +85,9 @@ class KeyDirectory {
   /// crash. Throws: system errors.
   std::uint64_t remove(const std::string& run) const;
 
+  /// As remove(), unless the entry was overwritten since it was looked at.
+  std::uint64_t remove_unchanged(const WarmRun& about) const;
+
   /// As remove(), unless the JSON isn't any more what was looked at, or the payload may be on its way.
   std::uint64_t remove_damaged(const EntryLook& look, std::chrono::nanoseconds unix_time) const;
 
@@ -92,14 +98,15 @@ class KeyDirectory {
  private:
   void lock_shared() const;
   [[nodiscard]] bool try_lock() const;
-  [[nodiscard]] EntryState absent_payload(const std::string& run, std::chrono::nanoseconds unix_time) const;
+  void note_absent_payload(EntryLook& look, std::chrono::nanoseconds unix_time) const;
+  void note_other_payload(EntryLook& look, std::chrono::nanoseconds unix_time) const;
   [[nodiscard]] std::optional<std::uint64_t> file_bytes(const std::string& name) const;
 
   Directory directory_;
   std::string name_;  // in the root
 };
 
-/// True for a file that nobody has changed for kGraceOfOthers.
+/// True for a file that has been there, as it is, for kGraceOfOthers.
 [[nodiscard]] bool is_abandoned(const Directory& directory, const std::string& name,
                                 std::chrono::nanoseconds unix_time);
 

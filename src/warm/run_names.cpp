@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view kJson = ".json";
 constexpr std::string_view kBin = ".bin";
 constexpr std::string_view kGamTemp = ".tmp.";
+constexpr std::string_view kOwnTemp = ".tmp-";
 constexpr std::size_t kMaxRunChars = 128;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
@@ -40,6 +41,13 @@ std::string bin_name(std::string_view run) { return fmt::format("{}{}", run, kBi
 
 std::optional<std::string> run_of_json(std::string_view name) { return run_before(name, kJson); }
 std::optional<std::string> run_of_bin(std::string_view name) { return run_before(name, kBin); }
+
+bool is_own_temp_name(std::string_view name) noexcept {
+  constexpr std::size_t kRandomChars = 16;
+  const auto is_hex = [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); };
+  if (!name.starts_with(kOwnTemp) || name.size() != kOwnTemp.size() + kRandomChars) return false;
+  return std::ranges::all_of(name.substr(kOwnTemp.size()), is_hex);
+}
 
 bool is_gam_temp_name(std::string_view name) noexcept {
   const std::size_t at = name.find(kGamTemp);

@@ -21,6 +21,9 @@ namespace pfcache {
 [[nodiscard]] std::optional<std::string> run_of_json(std::string_view name);
 [[nodiscard]] std::optional<std::string> run_of_bin(std::string_view name);
 
+/// True for what we call our files in flight, and not for other names that begin so.
+[[nodiscard]] bool is_own_temp_name(std::string_view name) noexcept;
+
 /// True for what gam calls its files in flight.
 [[nodiscard]] bool is_gam_temp_name(std::string_view name) noexcept;
 

@@ -20,6 +20,21 @@ Result save(const Runner& runner, const std::string& payload, std::vector<std::s
   return runner.run(args, {.input = payload});
 }
 
+TEST_CASE("what can't be read keeps nothing from being evicted, and is told with status 3") {
+  const Runner runner;
+  for (const char* payload : {"first", "second"}) save(runner, payload, {"--kind", "final"});
+  const std::string loop(64, 'b');
+  fs::create_symlink(loop, runner.store() / "warm" / loop);
+  const Result result = runner.run({"warm", "evict", "--budget", "300"});
+  CHECK(result.status == 3);
+  CHECK(result.err.find(loop) != std::string::npos);
+  CHECK(result.err.find("1 evicted") != std::string::npos);
+  const Result record = runner.run({"--json", "warm", "evict"});
+  CHECK(record.status == 3);
+  const JsonDocument document(record.out, "warm evict");
+  CHECK(document.root().array("failures").size() > 0);
+}
+
 }  // namespace
 
 TEST_CASE("what is saved from standard input is looked up to standard output, byte for byte") {

@@ -29,6 +29,21 @@ TEST_CASE("what was torn when it was looked at, and is whole by now, is not remo
   CHECK(names_in(it.key_dir(key)).empty());
 }
 
+TEST_CASE("an entry that was overwritten since it was looked at is not what was to be evicted") {
+  TempStore it;
+  const Fingerprint key = key_for("changed");
+  const std::string run = it.store.save(key, bytes_of("old"), {});
+  const auto directory = KeyDirectory::find(Directory::open(it.store.root()), key);
+  const WarmRun old = directory->look_at(run, kNow).about;
+  const std::string newer = it.store.save(key, bytes_of("new"), {});
+  fs::rename(it.bin(key, newer), it.bin(key, run));
+  fs::rename(it.json(key, newer), it.json(key, run));
+  CHECK(directory->remove_unchanged(old) == 0);
+  CHECK(payload_of(it.store, key) == "new");
+  CHECK(directory->remove_unchanged(directory->look_at(run, kNow).about) > 3);
+  CHECK(names_in(it.key_dir(key)).empty());
+}
+
 TEST_CASE("a payload without its JSON is a removal or a save under way, a JSON that stays without one is damage") {
   TempStore it;
   const Fingerprint key = key_for("halves");

@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -145,6 +146,51 @@ TEST_CASE("a record is found whatever its payload is, unless it can't be read") 
   write_text(it.json(key, run), "{not valid json");
   CHECK_FALSE(it.store.find(key, run));
   CHECK(fs::exists(it.json(key, run)));
+}
+
+TEST_CASE("an entry that gam is overwriting is passed over and left alone") {
+  FakeTime time{std::chrono::system_clock::now().time_since_epoch()};
+  TempStore it({.unix_time = time.reader()});
+  const Fingerprint key = key_for("overwrite");
+  save(it, key, "next best", 5.0);
+  const std::string run = save(it, key, "old", 1.0);
+  const std::string longer = save(it, key, "a longer one", 1.0);
+  fs::rename(it.json(key, longer), it.key_dir(key) / "json.aside");
+  for (const std::string_view payload : {"new", "another length"}) {
+    CAPTURE(std::string(payload));
+    write_text(it.key_dir(key) / "bin.aside", payload);
+    fs::rename(it.key_dir(key) / "bin.aside", it.bin(key, run));
+    CHECK(payload_of(it.store, key) == "next best");
+    CHECK(it.store.evict_overflow().damaged_entries == 0);
+    CHECK(fs::exists(it.bin(key, run)));
+    CHECK(fs::exists(it.json(key, run)));
+  }
+  fs::rename(it.bin(key, longer), it.bin(key, run));
+  fs::rename(it.key_dir(key) / "json.aside", it.json(key, run));
+  CHECK(payload_of(it.store, key) == "a longer one");
+  // gam died in between.
+  write_text(it.key_dir(key) / "bin.aside", "new");
+  fs::rename(it.key_dir(key) / "bin.aside", it.bin(key, run));
+  time.now += kGraceOfOthers + std::chrono::minutes(1);
+  CHECK(payload_of(it.store, key) == "next best");
+  CHECK_FALSE(fs::exists(it.json(key, run)));
+}
+
+TEST_CASE("what one key refuses keeps nothing from being evicted of the others, and is told") {
+  TempStore it({.size_budget_bytes = 1000, .ttl = seconds(0)});
+  const std::string other_hex(64, 'a');
+  write_text(it.store.root() / other_hex, "a file where a directory would be");
+  fs::create_symlink(std::string(64, 'b'), it.store.root() / std::string(64, 'b'));
+  const Fingerprint key = key_for("evicted");
+  fs::create_directories(it.key_dir(key));
+  fs::create_symlink("r0-0.json", it.key_dir(key) / "r0-0.json");
+  for (int i = 0; i < 20; ++i) save(it, key, std::string(200, 'p'));
+  CHECK(it.store.runs(key).size() < 4);  // as saves evict
+  const EvictReport report = it.store.evict_overflow();
+  CHECK(report.kept_bytes <= 1000);
+  REQUIRE(report.failures.size() > 0);
+  CHECK(report.failures.front().find(std::string(64, 'b')) != std::string::npos);
+  CHECK(it.store.runs(Fingerprint::parse(other_hex)).empty());
 }
 
 TEST_CASE("corrupt_meta_json_is_cleaned_up") {
@@ -440,32 +486,32 @@ TEST_CASE("an entry that another program wrote is counted and makes room for its
 }
 
 TEST_CASE("orphan_temp_files_from_dead_processes_are_swept") {
-  TempStore it;
+  FakeTime time{std::chrono::system_clock::now().time_since_epoch()};
+  TempStore it({.unix_time = time.reader()});
   const Fingerprint key = key_for("tmp");
   const std::string run = save(it, key, "x");
   const fs::path dir = it.key_dir(key);
-  for (const char* name : {".tmp-0123456789abcdef", "r0-0.json.tmp.1.0", "r0-0.bin.tmp.1.0", "r9-9.bin"}) {
-    write_text(dir / name, "orphan");
-  }
+  const std::array theirs = {"r0-0.json.tmp.1.0", "r0-0.bin.tmp.1.0", "r9-9.bin", ".tmp-theirs"};
+  for (const char* name : theirs) write_text(dir / name, "orphan");
+  write_text(dir / ".tmp-0123456789abcdef", "orphan");
   write_text(it.store.root() / ".tmp-0123456789abcdef", "orphan");
-  // Ours has no writer who holds the lock; the others might be gam's, which takes none.
+  // Ours has no writer who holds the lock; the others might be gam's or a copy's, who take none: what counts is when
+  // they came, not what time a copy gave them.
+  for (const char* name : theirs) make_old(dir / name, std::chrono::hours(48));
   CHECK(it.store.evict_overflow().swept_files == 1);
   CHECK_FALSE(fs::exists(dir / ".tmp-0123456789abcdef"));
-  CHECK(fs::exists(dir / "r0-0.json.tmp.1.0"));
-  for (const char* name : {"r0-0.json.tmp.1.0", "r0-0.bin.tmp.1.0", "r9-9.bin"}) {
-    make_old(dir / name, std::chrono::hours(2));
-  }
-  make_old(it.store.root() / ".tmp-0123456789abcdef", std::chrono::hours(2));
-  CHECK(it.store.evict_overflow().swept_files == 4);
+  for (const char* name : theirs) CHECK(fs::exists(dir / name));
+  time.now += std::chrono::hours(2);
+  CHECK(it.store.evict_overflow().swept_files == 5);
   CHECK(names_in(dir) == std::vector<std::string>{run + ".bin", run + ".json"});
   CHECK(names_in(it.store.root()).size() == 2);
 }
 
 TEST_CASE("tmp_filenames_without_pid_are_skipped") {
-  TempStore it;
+  FakeTime later{std::chrono::system_clock::now().time_since_epoch() + std::chrono::hours(100)};
+  TempStore it({.unix_time = later.reader()});
   const fs::path weird = it.key_dir(key_for("weird")) / "garbage.tmp.notapid.suffix";
   write_text(weird, "x");
-  make_old(weird, std::chrono::hours(100));
   CHECK(it.store.evict_overflow().swept_files == 0);
   CHECK(fs::exists(weird));
 }
