@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,6 +37,8 @@ struct AreaEntry {
 
 /// Bytes of a file, the last one's number plus one at the end.
 struct FileRange {
+  static constexpr std::uint64_t kToTheEnd = std::numeric_limits<std::uint64_t>::max();  ///< of a file that is cut
+
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
 };
@@ -102,10 +105,13 @@ class Area {
   /// writers do direct I/O.
   [[nodiscard]] virtual bool sees_all() const noexcept { return false; }
 
+  /// True when others change its files, too, past this mount.
+  [[nodiscard]] virtual bool is_open_to_others() const noexcept { return false; }
+
   /// A file is about to get another length. Throws: EPERM where it can't have that one.
   virtual void before_truncation(FileSystem& /*fs*/, const MirrorPlace& /*place*/, std::uint64_t /*size_bytes*/) {}
 
-  /// A real file was opened by somebody who doesn't write. Throws: EIO for what is damaged.
+  /// A real file was opened by somebody who reads what is in it. Throws: EIO for what is damaged.
   virtual void after_open(FileSystem& /*fs*/, const MirrorPlace& /*place*/, int /*fd*/) {}
 
   /// Bytes up to `end` of a real file are about to be given out. Throws: EIO for what is damaged.

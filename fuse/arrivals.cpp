@@ -1,10 +1,29 @@
 #include "fuse/arrivals.hpp"
 
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+#include <optional>
+
 namespace pfcache::fuse {
 namespace {
 
-constexpr std::size_t kMaxWriters = 256;
+constexpr std::size_t kMaxGuests = 256;
 constexpr std::size_t kMaxAbsent = 4096;
+
+// Nothing for a thread that is gone, or of another namespace.
+std::optional<pid_t> parent_of(pid_t thread) {
+  std::ifstream file(fmt::format("/proc/{}/stat", thread));
+  std::string line;
+  std::getline(file, line);
+  // Behind the name of the program, which may have anything in it: `) S 42 …`.
+  const std::size_t name_end = line.rfind(')');
+  pid_t parent = 0;
+  if (name_end == std::string::npos || std::sscanf(line.c_str() + name_end, ") %*c %d", &parent) != 1)
+    return std::nullopt;
+  return parent;
+}
 
 }  // namespace
 
@@ -23,14 +42,19 @@ SnapshotPtr Arrival::view() {
 
 void Arrival::note_writer(pid_t thread) {
   const std::scoped_lock lock(mutex_);
-  if (writers_.size() >= kMaxWriters) writers_.clear();
-  writers_.insert(thread);
+  if (guests_.size() >= kMaxGuests) guests_.clear();
+  guests_.insert(thread);
   last_change_ = std::chrono::steady_clock::now();
+}
+
+void Arrival::note_visitor(pid_t thread) {
+  const std::scoped_lock lock(mutex_);
+  if (guests_.size() < kMaxGuests) guests_.insert(thread);
 }
 
 void Arrival::note_copier(pid_t thread) {
   const std::scoped_lock lock(mutex_);
-  if (copiers_.size() >= kMaxWriters) copiers_.clear();
+  if (copiers_.size() >= kMaxGuests) copiers_.clear();
   copiers_.insert(thread);
 }
 
@@ -55,9 +79,19 @@ bool Arrival::is_busy_locked() const {
   return open_files_ > 0 || std::chrono::steady_clock::now() - last_change_ < moment_;
 }
 
-bool Arrival::is_at_work(pid_t thread) const {
+bool Arrival::is_busy_guest(pid_t thread) const {
   const std::scoped_lock lock(mutex_);
-  return writers_.contains(thread) && is_busy_locked();
+  return guests_.contains(thread) && is_busy_locked();
+}
+
+bool Arrival::is_at_work(pid_t thread) const {
+  if (is_busy_guest(thread)) return true;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!is_busy_locked()) return false;
+  }
+  const auto parent = parent_of(thread);
+  return parent && is_busy_guest(*parent);
 }
 
 bool Arrival::hides(pid_t thread, const std::string& path) const {

@@ -2,8 +2,9 @@
 //
 // Whoever brings one sees what he has made and, as far as the manifest is known, pages that the store has: those appear
 // by themselves. It is sealed with its last page, and from then on everybody sees the snapshot, but those who brought
-// it see a directory of which they can go on writing until they have been quiet for a moment: rsync still has files in
-// flight, and `cp -r` of a mount's directory may yet have k/ and v/ to copy.
+// it, or have looked at it before, see a directory of which they can go on writing until they have been quiet for a
+// moment: rsync still has files in flight, another rsync those that it saw missing, and `cp -r` of a mount's directory
+// may yet have k/ and v/ to copy.
 //
 // Some programs copy into a directory they have made without a look at what is in it: cp, tar and Python's shutil make
 // each file anew and fail when it is there. To those, while they are at it, only what was made here is shown. They give
@@ -47,13 +48,16 @@ class Arrival {
 
   /// A thread that has changed something, just now.
   void note_writer(pid_t thread);
+  /// One that has looked at it before it was sealed, and may be about to change something.
+  void note_visitor(pid_t thread);
   /// One that made files anew under their final names.
   void note_copier(pid_t thread);
   /// A file of it is open for writing, or no more.
   void note_open();
   void note_close();
 
-  /// True for a thread that has changed something until a moment after the last change of any.
+  /// True for writers and visitors, and for threads that they have started, until a moment after the last change of
+  /// any. Of rsync one process looks what is missing and makes the directories, and its child makes the files.
   [[nodiscard]] bool is_at_work(pid_t thread) const;
 
   /// A thread was told that there is nothing at a path below the snapshot, and may be about to make it.
@@ -69,12 +73,13 @@ class Arrival {
 
  private:
   [[nodiscard]] bool is_busy_locked() const;
+  [[nodiscard]] bool is_busy_guest(pid_t thread) const;
 
   const ArrivingSnapshotPtr snapshot_;
   const std::chrono::milliseconds moment_;
   mutable std::mutex mutex_;
-  SnapshotPtr view_;  // guarded by mutex_, as all below
-  std::set<pid_t> writers_;
+  SnapshotPtr view_;        // guarded by mutex_, as all below
+  std::set<pid_t> guests_;  // writers and visitors
   std::set<pid_t> copiers_;
   std::set<std::string> made_;
   std::map<std::string, pid_t> absent_;  // who was told so last

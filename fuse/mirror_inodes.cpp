@@ -133,6 +133,11 @@ void MirrorInodes::remove(const MirrorInodePtr& parent, std::string_view name) {
   static_cast<void>(take_locked(Key(parent.get(), std::string(name))));
 }
 
+void MirrorInodes::detach(const MirrorInodePtr& inode) {
+  const std::scoped_lock lock(mutex_);
+  if (inode->parent_) static_cast<void>(take_locked(Key(inode->parent_.get(), inode->name_)));
+}
+
 void MirrorInodes::move(const MirrorInodePtr& from, std::string_view name, const MirrorInodePtr& to,
                         std::string_view new_name) {
   const std::scoped_lock lock(mutex_);

@@ -77,6 +77,7 @@ class MirrorInode {
     std::shared_ptr<Apparition> written;  ///< instead of `fd`: what appears, as long as it takes what is written
     int backing_id = 0;                   ///< 0: by requests
     unsigned apparitions = 0;             ///< opens of what the store has in the place of a file, besides: cached ones
+    std::shared_ptr<const Apparition> shown;  ///< the last of these
     bool is_written = false;
     std::optional<FileStamp> cached;  ///< the file's, which all pages that the kernel keeps of it are younger than
   };
@@ -115,6 +116,9 @@ class MirrorInodes {
 
   /// Nothing for one without a place.
   [[nodiscard]] std::optional<MirrorPlace> place_of(const MirrorInodePtr& inode) const;
+
+  /// Takes the place of an inode away, whatever it is by now: the name gets another.
+  void detach(const MirrorInodePtr& inode);
 
   /// What stands at a name goes, or comes to another, over what stands there.
   void remove(const MirrorInodePtr& parent, std::string_view name);

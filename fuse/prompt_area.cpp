@@ -59,6 +59,10 @@ bool is_within_payload(const PromptInfo& info, const FileRange& range) {
   return range.end > begin && range.begin < begin + info.header.payload_bytes;
 }
 
+bool is_within_text(const PromptInfo& info, const FileRange& range) {
+  return range.end > kPromptHeaderBytes && range.begin < info.payload_offset();
+}
+
 bool have_same_payload(const PromptInfo& a, const std::optional<PromptInfo>& b) {
   return b && a.payload_offset() == b->payload_offset() && a.header.payload_bytes == b->header.payload_bytes;
 }
@@ -131,6 +135,13 @@ void PromptArea::before_truncation(FileSystem& fs, const MirrorPlace& place, std
   if (!info || size_bytes < info->payload_offset() + info->header.payload_bytes) {
     refuse(EPERM, fmt::format("{}: {} bytes are not all of its payload", place.path(), size_bytes));
   }
+  require_fit(place, size_bytes);
+}
+
+// Before it is done: what had grown above the budget could only be thrown away.
+void PromptArea::require_fit(const MirrorPlace& place, std::uint64_t size_bytes) const {
+  if (size_bytes <= limits_.budget_bytes) return;
+  refuse(EFBIG, fmt::format("{}: {} bytes never fit a budget of {}", place.path(), size_bytes, limits_.budget_bytes));
 }
 
 // The header and the text have no checksum, and who scans all files for them must not have all payloads hashed.
@@ -154,9 +165,12 @@ void PromptArea::change(FileSystem& /*fs*/, const MirrorPlace& place, int fd, co
                         const std::function<void()>& make) {
   const auto name = entry_at(place);
   if (!name) return make();
+  if (range.end != FileRange::kToTheEnd) require_fit(place, range.end);
   const auto info = try_read_info(fd, *name, place);
   const bool was_verified = is_verified(fd);
   const bool keeps_payload = info && !is_within_payload(*info, range);
+  std::unique_lock lock(payload_lock(*name), std::defer_lock);
+  if (!keeps_payload) lock.lock();
   forget_verified(fd);
   if (!keeps_payload) drop_prompt_checksum(fd, place.path());
   make();
@@ -166,7 +180,7 @@ void PromptArea::change(FileSystem& /*fs*/, const MirrorPlace& place, int fd, co
     note_changed(place.names[0]);
   } else {
     if (was_verified) note_verified(fd);
-    if (now->file_bytes != info->file_bytes) note_changed(place.names[0]);
+    if (now->file_bytes != info->file_bytes || is_within_text(*info, range)) note_changed(place.names[0]);
   }
 }
 
@@ -181,6 +195,8 @@ void PromptArea::after_flush(FileSystem& fs, const MirrorPlace& place) {
 }
 
 void PromptArea::adopt(FileSystem& fs, const PromptName& name) {
+  // A write through another descriptor must not come between the reading of the payload and its checksum.
+  const std::scoped_lock lock(payload_lock(name));
   try {
     cache().adopt(name.file_name());
   } catch (const Error& error) {
@@ -215,9 +231,11 @@ void PromptArea::remove(FileSystem& fs, const MirrorPlace& place, int flags) {
 std::optional<struct stat> PromptArea::find_apparition(FileSystem& fs, const MirrorPlace& place, std::uint64_t id) {
   const auto name = entry_at(place);
   auto found = name ? fs.writes.files.find(place_of_real(recipe_of(*name))) : std::nullopt;
-  const auto info = found ? read_info_of(fs, recipe_of(*name)) : std::nullopt;
-  if (!info) return std::nullopt;
-  found->st_size = static_cast<off_t>(info->payload_offset() + info->header.payload_bytes + info->trailer_bytes);
+  if (!found) return std::nullopt;
+  // One that is damaged is there to be looked at and removed; who opens it is told.
+  const auto info = read_info_of(fs, recipe_of(*name));
+  if (info)
+    found->st_size = static_cast<off_t>(info->payload_offset() + info->header.payload_bytes + info->trailer_bytes);
   return fs.attributes.of_real(*found, id);
 }
 
@@ -300,6 +318,10 @@ void PromptArea::forget_verified(int fd) {
   const FileStamp stamp = FileStamp::of(fd);
   const std::scoped_lock lock(mutex_);
   verified_.erase(stamp.inode);
+}
+
+std::mutex& PromptArea::payload_lock(const PromptName& name) {
+  return payload_locks_.at(static_cast<std::size_t>(name.key.bytes()[0]) % payload_locks_.size());
 }
 
 void PromptArea::note_changed(const std::string& name) {

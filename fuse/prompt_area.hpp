@@ -13,6 +13,7 @@
 // keeps from one open to the next, as long as nobody has touched the file.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -37,6 +38,7 @@ class PromptArea final : public Area {
 
   void require_makeable(const MirrorPlace& place, mode_t type) const override;
   [[nodiscard]] bool is_shown(const MirrorPlace& place) const override;
+  [[nodiscard]] bool is_open_to_others() const noexcept override { return true; }
   [[nodiscard]] bool sees_all() const noexcept override { return true; }
   void before_change(FileSystem& fs, fuse_req_t req, const MirrorPlace& directory) override;
   void before_truncation(FileSystem& fs, const MirrorPlace& place, std::uint64_t size_bytes) override;
@@ -62,6 +64,9 @@ class PromptArea final : public Area {
   [[nodiscard]] std::shared_ptr<Apparition> open_recipe(FileSystem& fs, const MirrorPlace& place,
                                                         const PromptLoadOptions& options);
   void adopt(FileSystem& fs, const PromptName& name);
+  void require_fit(const MirrorPlace& place, std::uint64_t size_bytes) const;
+  /// Of whoever changes an entry's payload, or reads it to make its checksum; before all other locks but an inode's.
+  [[nodiscard]] std::mutex& payload_lock(const PromptName& name);
   [[nodiscard]] bool is_verified(int fd);
   void note_verified(int fd);
   void forget_verified(int fd);
@@ -69,6 +74,7 @@ class PromptArea final : public Area {
 
   Store& store_;
   const PromptLimits limits_;
+  std::array<std::mutex, 16> payload_locks_;  // each for some of the keys
   std::mutex mutex_;
   std::unique_ptr<DiskKvCache> cache_;                     // guarded by mutex_, as all below; made when it is needed
   std::unordered_map<std::uint64_t, FileStamp> verified_;  // payloads, by the number of the real file

@@ -123,7 +123,7 @@ void close_handle(FileSystem& fs, std::unique_ptr<Handle> handle) noexcept {
   if (handle->arrival) handle->arrival->note_close();
   if (handle->apparition) {
     const std::scoped_lock lock(handle->inode->open.mutex);
-    --handle->inode->open.apparitions;
+    if (--handle->inode->open.apparitions == 0) handle->inode->open.shown.reset();
     return;
   }
   const bool was_written = take_open_back(fs, *handle->inode);
@@ -143,6 +143,7 @@ bool open_apparition(FileSystem& fs, fuse_req_t req, fuse_file_info* file, std::
     const std::scoped_lock lock(handle->inode->open.mutex);
     if (handle->inode->open.opens > 0) return false;
     ++handle->inode->open.apparitions;
+    handle->inode->open.shown = apparition;
   }
   handle->apparition = std::move(apparition);
   set_up(*file, handle);
@@ -152,7 +153,7 @@ bool open_apparition(FileSystem& fs, fuse_req_t req, fuse_file_info* file, std::
   return true;
 }
 
-void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
+void try_to_open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
   auto handle = std::make_unique<Handle>(Handle{mirror_of(fs, ino), wants_to_write(*file)});
   if (handle->inode->type != S_IFREG) throw Error::from_errno(EISDIR, "open");
   if (handle->writes) fs.writes.require_writable();
@@ -175,7 +176,8 @@ void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info*
   });
   try {
     if (truncates && ::ftruncate(fd_of(fs, *handle), 0) != 0) throw Error::from_last_errno("ftruncate");
-    if (place && !handle->writes && !apparition_of(*handle)) {
+    const bool reads = (file->flags & O_ACCMODE) != O_WRONLY && !truncates;
+    if (place && reads && !apparition_of(*handle)) {
       area_of(fs, *place).after_open(fs, *place, fd_of(fs, *handle));
     }
   } catch (...) {
@@ -187,6 +189,19 @@ void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info*
   const int sent = backing_id > 0 ? fs.passthrough.reply_open(req, *file, backing_id) : fuse_reply_open(req, file);
   Handle* const opened = handle.release();
   if (sent != 0) close_handle(fs, std::unique_ptr<Handle>(opened));
+}
+
+// A copy that the store has taken goes, and what it has appears in its place: between a look for the file and its being
+// opened, too. Nothing is thrown once there was an answer.
+void open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
+  constexpr int kTries = 3;
+  for (int tries = 1;; ++tries) {
+    try {
+      return try_to_open_mirror(fs, req, ino, file);
+    } catch (const Error& error) {
+      if (error.code() != std::errc::no_such_file_or_directory || tries == kTries) throw;
+    }
+  }
 }
 
 void on_open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) noexcept {
@@ -216,7 +231,9 @@ void on_create(fuse_req_t req, fuse_ino_t parent_ino, const char* name, mode_t /
     area_of(fs, place).require_makeable(place, S_IFREG);
     constexpr int kKept = O_EXCL | O_TRUNC;
     UniqueFd made = fs.writes.files.open_file(place, O_RDWR | O_CREAT | (file->flags & kKept));
-    auto handle = std::make_unique<Handle>(Handle{fs.writes.inodes.child(parent, name, S_IFREG), true});
+    struct stat found {};
+    if (::fstat(made.get(), &found) != 0) throw Error::from_last_errno(place.path());
+    auto handle = std::make_unique<Handle>(Handle{current_inode(fs, parent, name, S_IFREG, found), true});
     if (area_of(fs, place).sees_all()) handle->watched = place;
     const int backing_id = add_open(fs, *handle, [&](MirrorInode::OpenState& state) { state.fd = std::move(made); });
     area_of(fs, place).note_made(fs, place);
@@ -368,8 +385,9 @@ void on_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
     fs.writes.require_writable();
     if (!is_mirror_id(ino)) throw Error::from_errno(EPERM, "fallocate");
     const Handle& handle = handle_of(*file);
+    const int fd = fd_of(fs, handle);
     change_file(fs, handle, offset, static_cast<std::uint64_t>(length), [&] {
-      if (::fallocate(fd_of(fs, handle), mode, offset, length) != 0) throw Error::from_last_errno("fallocate");
+      if (::fallocate(fd, mode, offset, length) != 0) throw Error::from_last_errno("fallocate");
     });
     fuse_reply_err(req, 0);
   });

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <limits>
 
 #include "fuse/arriving_area.hpp"
 #include "pfcache/error.hpp"
@@ -39,14 +38,15 @@ void lookup_mirror(FileSystem& fs, fuse_req_t req, const MirrorInodePtr& parent,
   Area& area = area_of(fs, place);
   if (!area.is_shown(place)) return static_cast<void>(fuse_reply_err(req, ENOENT));
   place = area.resolve(fs, place);
-  auto found = fs.writes.files.find(place);
+  const auto real = fs.writes.files.find(place);
+  auto found = real;
   // Inodes of this place, though the store has them: they may yet be written over.
   if (!found && !area.hides_apparition(fs, req, place)) found = area.find_apparition(fs, place, kUnknownId);
   if (!found) {
     area.note_absent(fs, req, place);
     return static_cast<void>(fuse_reply_err(req, ENOENT));
   }
-  reply_entry(fs, req, fs.writes.inodes.child(parent, place.names.back(), found->st_mode & S_IFMT));
+  reply_entry(fs, req, current_inode(fs, parent, place.names.back(), found->st_mode & S_IFMT, real));
 }
 
 // The snapshot as those see it who bring it; nothing for everybody else, who sees it sealed or not at all.
@@ -60,6 +60,7 @@ std::optional<MirrorPlace> find_arriving(FileSystem& fs, fuse_req_t req, std::st
   if (!is_at_work && fs.store.has_snapshot(*digest)) return std::nullopt;
   const ArrivalPtr arrival = fs.writes.arrivals.find(*digest);
   if (!arrival || (!is_at_work && arrival->snapshot().is_sealed())) return std::nullopt;
+  if (!is_at_work) arrival->note_visitor(fuse_req_ctx(req)->pid);
   return place;
 }
 
@@ -133,8 +134,7 @@ void cut_file(FileSystem& fs, const std::optional<MirrorPlace>& place, int fd, o
     if (::ftruncate(fd, size_bytes) != 0) throw Error::from_last_errno("ftruncate");
   };
   if (!place) return cut();
-  constexpr std::uint64_t kEnd = std::numeric_limits<std::uint64_t>::max();
-  area_of(fs, *place).change(fs, *place, fd, {static_cast<std::uint64_t>(size_bytes), kEnd}, cut);
+  area_of(fs, *place).change(fs, *place, fd, {static_cast<std::uint64_t>(size_bytes), FileRange::kToTheEnd}, cut);
 }
 
 // Length counts; who owns a file and when it was changed belongs to the mount.
@@ -264,6 +264,44 @@ MirrorPlace place_of(const FileSystem& fs, const MirrorInodePtr& inode) {
   return *std::move(place);
 }
 
+namespace {
+
+// What appears under an inode to those who have it open; null when that is a real file, or nobody has.
+// REQUIRES, as the next: its open.mutex is held.
+const Apparition* open_apparition_of(const MirrorInode& inode) {
+  const MirrorInode::OpenState& state = inode.open;
+  if (state.written) return state.written.get();
+  return state.fd ? nullptr : state.shown.get();
+}
+
+// The store's file that is open under an inode; -1 when there is none.
+int open_fd_of(const MirrorInode& inode) {
+  const Apparition* apparition = open_apparition_of(inode);
+  return apparition != nullptr ? apparition->source_fd().value_or(-1) : inode.open.fd.get();
+}
+
+// True when the file that is open under an inode is not, or not any more, the one that has its name.
+bool is_open_of_another(MirrorInode& inode, const std::optional<struct stat>& real) {
+  const std::scoped_lock lock(inode.open.mutex);
+  const int fd = open_fd_of(inode);
+  struct stat opened {};
+  if (fd < 0 || ::fstat(fd, &opened) != 0) return false;
+  if (opened.st_nlink == 0) return true;
+  return real && (real->st_dev != opened.st_dev || real->st_ino != opened.st_ino);
+}
+
+}  // namespace
+
+MirrorInodePtr current_inode(FileSystem& fs, const MirrorInodePtr& parent, std::string_view name, mode_t type,
+                             const std::optional<struct stat>& real) {
+  MirrorInodePtr inode = fs.writes.inodes.child(parent, name, type);
+  const auto place = fs.writes.inodes.place_of(inode);
+  if (type != S_IFREG || !place || !area_of(fs, *place).is_open_to_others()) return inode;
+  if (!is_open_of_another(*inode, real)) return inode;
+  fs.writes.inodes.detach(inode);
+  return fs.writes.inodes.child(parent, name, type);
+}
+
 MirrorInodePtr writable_directory(FileSystem& fs, fuse_req_t req, fuse_ino_t id) {
   fs.writes.require_writable();
   if (!is_mirror_id(id)) {
@@ -287,28 +325,45 @@ struct stat attributes_of_real(FileSystem& fs, const struct stat& real, const st
   return attributes;
 }
 
+// /new is there before anything was written.
+struct stat empty_directory() {
+  struct stat found {};
+  found.st_mode = S_IFDIR;
+  found.st_nlink = 2;
+  return found;
+}
+
+// What appeared to those who have it open, when its name has gone since.
+std::optional<struct stat> find_shown(MirrorInode& inode) {
+  const std::scoped_lock lock(inode.open.mutex);
+  if (!inode.open.shown) return std::nullopt;
+  struct stat found {};
+  found.st_mode = S_IFREG;
+  found.st_size = static_cast<off_t>(inode.open.shown->size_bytes());
+  return found;
+}
+
 }  // namespace
 
 struct stat attributes_of(FileSystem& fs, const MirrorInodePtr& inode) {
   struct stat found {};
   {
     const std::scoped_lock lock(inode->open.mutex);
-    const auto* written = inode->open.written.get();
-    const int fd = written != nullptr ? written->source_fd().value_or(-1) : inode->open.fd.get();
+    const Apparition* apparition = open_apparition_of(*inode);
+    const int fd = open_fd_of(*inode);
     if (fd >= 0) {
       if (::fstat(fd, &found) != 0) throw Error::from_last_errno("fstat");
-      if (written != nullptr) found.st_size = static_cast<off_t>(written->size_bytes());
+      if (apparition != nullptr) found.st_size = static_cast<off_t>(apparition->size_bytes());
       return attributes_of_real(fs, found, fs.writes.inodes.place_of(inode), inode->id);
     }
   }
-  const MirrorPlace place = place_of(fs, inode);
-  if (const auto real = fs.writes.files.find(place)) return attributes_of_real(fs, *real, place, inode->id);
-  if (const auto apparition = area_of(fs, place).find_apparition(fs, place, inode->id)) return *apparition;
-  // /new is there before anything was written.
-  if (place.depth() > 0) throw Error::from_errno(ENOENT, place.path());
-  found.st_mode = S_IFDIR;
-  found.st_nlink = 2;
-  return fs.attributes.of_real(found, inode->id);
+  if (const auto place = fs.writes.inodes.place_of(inode)) {
+    if (const auto real = fs.writes.files.find(*place)) return attributes_of_real(fs, *real, place, inode->id);
+    if (const auto appears = area_of(fs, *place).find_apparition(fs, *place, inode->id)) return *appears;
+    if (place->depth() == 0) return fs.attributes.of_real(empty_directory(), inode->id);
+  }
+  if (const auto shown = find_shown(*inode)) return fs.attributes.of_real(*shown, inode->id);
+  throw Error::from_errno(ENOENT, fmt::format("inode {} was unlinked", inode->id));
 }
 
 int real_fd(FileSystem& fs, const MirrorInodePtr& inode) {

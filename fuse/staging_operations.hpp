@@ -17,6 +17,12 @@ namespace pfcache::fuse {
 /// snapshot, which then gets a staging directory again. Throws: EROFS; EPERM for others.
 [[nodiscard]] MirrorInodePtr writable_directory(FileSystem& fs, fuse_req_t req, fuse_ino_t id);
 
+/// The inode of what a name leads to now: of its real file, or of what appears where there is none. Who has an inode
+/// open keeps the file that he opened; when another has come to its name since, in the store and past this mount, that
+/// one gets an inode of its own, where the area is open to others.
+[[nodiscard]] MirrorInodePtr current_inode(FileSystem& fs, const MirrorInodePtr& parent, std::string_view name,
+                                           mode_t type, const std::optional<struct stat>& real);
+
 /// Attributes of an inode: of its real file, or of what appears in its place. Throws: ENOENT.
 [[nodiscard]] struct stat attributes_of(FileSystem& fs, const MirrorInodePtr& inode);
 

@@ -25,6 +25,7 @@ class WarmArea final : public Area {
 
   void require_makeable(const MirrorPlace& place, mode_t type) const override;
   [[nodiscard]] bool is_shown(const MirrorPlace& place) const override;
+  [[nodiscard]] bool is_open_to_others() const noexcept override { return true; }
   [[nodiscard]] MirrorPlace resolve(FileSystem& fs, const MirrorPlace& place) override;
   void before_change(FileSystem& fs, fuse_req_t req, const MirrorPlace& directory) override;
   void after_open(FileSystem& fs, const MirrorPlace& place, int fd) override;

@@ -1,6 +1,7 @@
 #include "fuse/arrivals.hpp"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <thread>
@@ -35,6 +36,24 @@ TEST_CASE("whoever changes something is at work for a moment, and as long as a f
   a.arrival->note_close();
   std::this_thread::sleep_for(kLongerThanAMoment);
   CHECK_FALSE(a.arrival->is_at_work(1));
+}
+
+TEST_CASE("who was started by one that is at work is so, too") {
+  const Arriving a;
+  a.arrival->note_writer(::getppid());
+  CHECK(a.arrival->is_at_work(::getpid()));
+  CHECK_FALSE(a.arrival->is_at_work(1));
+  CHECK_FALSE(a.arrival->is_at_work(0));
+  std::this_thread::sleep_for(kLongerThanAMoment);
+  CHECK_FALSE(a.arrival->is_at_work(::getpid()));
+}
+
+TEST_CASE("who has looked at it is at work while others are") {
+  const Arriving a;
+  a.arrival->note_visitor(1);
+  CHECK_FALSE(a.arrival->is_at_work(1));
+  a.arrival->note_writer(2);
+  CHECK(a.arrival->is_at_work(1));
 }
 
 TEST_CASE("from a program that makes files anew is hidden what it has not made") {
