@@ -203,7 +203,7 @@ class DiskKvCache {
   EvictionResult evict_to_budget();
 
   /// Makes a recipe the whole file that it stands for, durably. False when there is none of that key.
-  /// Throws: as load and save.
+  /// Throws: as load and save; ESTALE when the entry was replaced or removed meanwhile.
   bool make_whole(const PromptKey& key);
 
   /// Takes note of a file that somebody else has just renamed to, or rewritten at, DIR/<file_name>: checks it as

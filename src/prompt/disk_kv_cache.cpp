@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,6 +10,7 @@
 
 #include "base/bytes.hpp"
 #include "base/directory.hpp"
+#include "base/file_stamp.hpp"
 #include "hash/sha1.hpp"
 #include "pfcache/error.hpp"
 #include "prompt/eviction.hpp"
@@ -27,6 +29,9 @@ namespace {
 
 constexpr std::array<PromptForm, 2> kForms = {PromptForm::whole, PromptForm::recipe};
 
+/// In which order to look: whoever makes a recipe the whole file that it stands for does so in between at most once.
+constexpr std::array<PromptForm, 3> kLooks = {PromptForm::whole, PromptForm::recipe, PromptForm::whole};
+
 Directory open_or_make(const std::filesystem::path& path) {
   if (std::filesystem::exists(path)) return Directory::open(path);
   auto target = std::filesystem::absolute(path);
@@ -37,6 +42,28 @@ Directory open_or_make(const std::filesystem::path& path) {
 /// For counting hits where that is allowed, and for those who write.
 UniqueFd open_to_write(const Directory& directory, const std::string& name) {
   return UniqueFd(directory.ops().open(directory.fd(), name.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK, 0));
+}
+
+FileStamp stamp_of_file(int fd, std::string_view path) {
+  struct stat st {};
+  if (::fstat(fd, &st) != 0) throw Error::from_last_errno(fmt::format("cannot stat '{}'", path));
+  return stamp_of(st);
+}
+
+/// False for one that was removed or replaced.
+bool has_name(int fd) {
+  struct stat st {};
+  return ::fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
+/// Gives a file the checksum of its payload, unless somebody writes to it meanwhile: he closes it after that, and it
+/// gets one then.
+void make_checksum(FileOps& ops, int fd, const PromptInfo& info, std::string_view path) {
+  const FileStamp before = stamp_of_file(fd, path);
+  write_checksum(ops, fd, checksum_of(fd, body_offset(info), info.header.payload_bytes, path), path);
+  const FileStamp after = stamp_of_file(fd, path);  // whose ctime is that of the attribute
+  if (after.size_bytes == before.size_bytes && after.modified_ns == before.modified_ns) return;
+  drop_prompt_checksum(fd, path);
 }
 
 }  // namespace
@@ -75,26 +102,36 @@ struct DiskKvCache::Impl {
     }
   }
 
-  /// Evicts until entries other than `kept` are charged at most `room`. REQUIRES: both locks are held. A file that
-  /// ds4, which takes no lock, renames into the place of one that is chosen goes with it: it is a cache.
+  /// Evicts what can never fit, which would take everything else with it, and then until entries other than `kept` are
+  /// charged at most `room`. REQUIRES: both locks are held. A file that ds4, which takes no lock, renames into the
+  /// place of one that is chosen goes with it: it is a cache.
   EvictionResult evict(std::uint64_t room, std::optional<PromptKey> kept) {
     index.refresh_headers();
+    EvictionResult result;
+    const auto evict_one = [&](const PromptInfo& info) {
+      unlink(info.name);
+      result.bytes += info.charged_bytes();
+      ++result.entries;
+    };
     std::uint64_t others = 0;
+    std::vector<PromptInfo> unfit;
     EvictionQueue queue(options.policy, now());
     for (const auto& [name, info] : index.entries()) {
       if (name.key == kept) continue;
-      others += info.charged_bytes();
-      queue.add(info);
+      if (info.charged_bytes() > budget_bytes) {
+        unfit.push_back(info);
+      } else {
+        others += info.charged_bytes();
+        queue.add(info);
+      }
     }
-    EvictionResult result;
+    for (const PromptInfo& info : unfit) evict_one(info);
     if (others <= room) return result;
     queue.order();
     while (others > room && !queue.empty()) {
       const PromptInfo info = queue.pop();
-      unlink(info.name);
+      evict_one(info);
       others -= info.charged_bytes();
-      result.bytes += info.charged_bytes();
-      ++result.entries;
     }
     return result;
   }
@@ -119,7 +156,9 @@ struct DiskKvCache::Impl {
 
   [[nodiscard]] PromptForm form() const noexcept { return options.dedup ? PromptForm::recipe : PromptForm::whole; }
 
-  PromptSaveResult save(const PromptSave& prompt, PayloadSource& source, PromptForm form, const std::stop_token& stop) {
+  /// `require_current`: called before the entry gets its name, with both locks held, and throws when it must not.
+  PromptSaveResult save(const PromptSave& prompt, PayloadSource& source, PromptForm form, const std::stop_token& stop,
+                        const std::function<void()>& require_current = {}) {
     PromptSave stamped = prompt;
     if (stamped.header.created_unix_secs == 0) stamped.header.created_unix_secs = now();
     if (stamped.header.last_used_unix_secs == 0) stamped.header.last_used_unix_secs = now();
@@ -130,6 +169,7 @@ struct DiskKvCache::Impl {
     const PromptName& name = written.info.name;
     const DirectoryLock lock(directory, options.lock_wait);
     const std::scoped_lock guard(mutex);
+    if (require_current) require_current();
     sweep_when_due();
     const EvictionResult evicted = evict(budget_bytes - written.info.charged_bytes(), name.key);
     written.file.publish(name.file_name());
@@ -224,14 +264,14 @@ PromptSaveResult DiskKvCache::save(const PromptSave& prompt, int payload_fd, con
 }
 
 std::optional<LoadedPrompt> DiskKvCache::load(const PromptKey& key, const PromptLoadOptions& options) const {
-  for (const PromptForm form : kForms) {
+  for (const PromptForm form : kLooks) {
     if (auto loaded = impl_->load({key, form}, options)) return loaded;
   }
   return std::nullopt;
 }
 
 std::optional<PromptInfo> DiskKvCache::find(const PromptKey& key) const {
-  for (const PromptForm form : kForms) {
+  for (const PromptForm form : kLooks) {
     const PromptName name{key, form};
     const std::string file_name = name.file_name();
     const auto fd = impl_->directory.find_file(file_name);
@@ -300,8 +340,7 @@ PromptInfo DiskKvCache::adopt(std::string_view file_name) {
   impl_->require_fit(info);
   // One that is there is of this payload, or tells that it is damaged: made anew it would vouch for the damage.
   if (name->form == PromptForm::whole && !read_checksum(fd->get())) {
-    const Digest checksum = checksum_of(fd->get(), body_offset(info), info.header.payload_bytes, path);
-    write_checksum(impl_->directory.ops(), fd->get(), checksum, path);
+    make_checksum(impl_->directory.ops(), fd->get(), info, path);
   }
   const DirectoryLock lock(impl_->directory, impl_->options.lock_wait);
   const std::scoped_lock guard(impl_->mutex);
@@ -318,7 +357,12 @@ bool DiskKvCache::make_whole(const PromptKey& key) {
   const std::vector<std::byte> trailer = loaded->trailer();
   const PromptSave prompt{loaded->text(), loaded->info().header, trailer};
   LoadedSource source(*loaded);
-  impl_->save(prompt, source, PromptForm::whole, {});
+  // Decoding takes its time, in which another may have saved the entry anew or removed it.
+  impl_->save(prompt, source, PromptForm::whole, {}, [&] {
+    const bool is_there = has_name(loaded->fd());
+    if (is_there && !impl_->directory.has(PromptName{key, PromptForm::whole}.file_name())) return;
+    throw Error::from_errno(ESTALE, fmt::format("prompt {} was replaced or removed meanwhile", key.hex()));
+  });
   return true;
 }
 

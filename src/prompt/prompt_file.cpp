@@ -9,6 +9,7 @@
 #include "base/directory.hpp"
 #include "hash/sha1.hpp"
 #include "pfcache/error.hpp"
+#include "prompt/chunker.hpp"
 #include "prompt/prompt_header.hpp"
 #include "prompt/recipe.hpp"
 
@@ -23,6 +24,10 @@ std::uint64_t body_bytes(int fd, const PromptInfo& info, std::string_view path) 
   const auto chunks = load_le<std::uint32_t>(count);
   if (chunks > kMaxRecipeChunks) {
     throw Error(Errc::too_large, fmt::format("'{}': {} chunks, at most {} are read", path, chunks, kMaxRecipeChunks));
+  }
+  if (info.header.payload_bytes > chunks * kMaxChunkBytes) {
+    throw Error(Errc::malformed, fmt::format("'{}': {} chunks can't have a payload of {} bytes", path, chunks,
+                                             info.header.payload_bytes));
   }
   return recipe_bytes(chunks);
 }

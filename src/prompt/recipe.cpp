@@ -8,6 +8,7 @@
 #include "base/directory.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/sha256.hpp"
+#include "prompt/chunker.hpp"
 #include "prompt/prompt_header.hpp"
 
 namespace pfcache {
@@ -58,6 +59,10 @@ std::vector<RecipeChunk> decode_recipe(const PromptKey& key, std::uint64_t paylo
     std::array<std::byte, Digest::kSizeBytes> digest{};
     std::copy_n(entry.begin(), digest.size(), digest.begin());
     chunks[i] = {Digest(digest), load_le<std::uint32_t>(entry.subspan(digest.size()))};
+    if (chunks[i].size_bytes == 0 || chunks[i].size_bytes > kMaxChunkBytes) {
+      throw Error(Errc::malformed, fmt::format("'{}': chunk {} has {} bytes, one has at least 1 and at most {}", path,
+                                               i, chunks[i].size_bytes, kMaxChunkBytes));
+    }
     total_bytes += chunks[i].size_bytes;
   }
   if (total_bytes != payload_bytes) {

@@ -76,6 +76,28 @@ def test_a_look_at_half_a_pair_leaves_it(served, store):
     assert (key / "best").read_bytes() == b"payload"
 
 
+def test_a_look_at_an_entry_that_is_being_overwritten_leaves_it(served, store):
+    save(store, 5, "next best")
+    key = served.path / "warm" / KEY
+    write_pair(key, "r1-1", b"old", 0.5)
+    write_pair(key, "r1-1", b"new", 0.25, [".bin"])
+    assert store.run("warm", "lookup", KEY).stdout == "next best"
+    assert store.json("warm", "evict")["damaged_entries"] == 0
+    write_pair(key, "r1-1", b"new", 0.25, [".json"])
+    assert store.run("warm", "lookup", KEY).stdout == "new" == (key / "best").read_text()
+
+
+def test_who_opens_a_payload_gets_the_one_that_is_there_now(served, store):
+    key = served.path / "warm" / KEY
+    key.mkdir()
+    write_pair(key, "r1-1", b"old", 0.5)
+    with open(key / "r1-1.bin", "rb", buffering=0) as early:
+        write_pair(store.path / "warm" / KEY, "r1-1", b"newer", 0.25)
+        assert (key / "r1-1.bin").read_bytes() == b"newer"
+        assert os.pread(early.fileno(), 10, 0) == b"old"
+        assert (key / "r1-1.json").read_bytes() == (store.path / "warm" / KEY / "r1-1.json").read_bytes()
+
+
 def test_the_oldest_go_when_a_pair_is_above_the_budget(served, store):
     """With entries of 300 MB, most of it a hole, in a budget of 1 GiB."""
     key = served.path / "warm" / KEY
@@ -131,6 +153,7 @@ def test_a_damaged_payload_is_an_error_and_what_nobody_vouches_for_is_given_as_i
         for damage in (b"y" + b"x" * 999_999, b"x" * 999_999, b""):
             real.write_bytes(damage)
             assert errno_of(path.read_bytes) == errno.EIO
+            assert errno_of(os.open, path, os.O_RDWR) == errno.EIO
             assert errno_of((mounted.path / "warm" / KEY / "best").read_bytes) in (errno.EIO, errno.ENOENT)
         assert f"{run}.bin" in mounted.log()
         real.write_bytes(b"x" * 1_000_000)

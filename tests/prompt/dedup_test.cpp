@@ -3,11 +3,16 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include "base/bytes.hpp"
+#include "base/directory.hpp"
 #include "pfcache/fs_blob_store.hpp"
 #include "pfcache/mem_blob_store.hpp"
+#include "pfcache/sha256.hpp"
 #include "prompt/locks.hpp"
 #include "prompt/prompt_support.hpp"
 #include "prompt/recipe.hpp"
@@ -103,6 +108,73 @@ TEST_CASE_FIXTURE(GoldenRecipe, "a recipe is made the whole file that it stands 
   CHECK(slurp(dir.path() / (kGoldenKey + ".kv")) == golden);
   CHECK(cache.load(key)->is_verified());
   CHECK_FALSE(cache.make_whole(key));
+}
+
+/// Does something once, just before a call.
+struct Meanwhile final : FileOps {
+  std::function<void()> before_sync;
+  std::function<void()> before_second_open;
+
+  int fsync(int fd) override {
+    if (const auto work = std::exchange(before_sync, nullptr)) work();
+    return FileOps::fsync(fd);
+  }
+  int open(int dir_fd, const char* name, int flags, mode_t mode) override {
+    if (++opens == 2 && before_second_open) before_second_open();
+    return FileOps::open(dir_fd, name, flags, mode);
+  }
+
+  int opens = 0;
+};
+
+TEST_CASE_FIXTURE(GoldenRecipe, "an entry that is made whole while it is looked for is found") {
+  Meanwhile ops;
+  const DiskKvCache other(Directory::open(dir.path(), ops), kBudget, dedup_in(blobs));
+  ops.before_second_open = [&] { cache.make_whole(key); };  // the whole file was looked for, the recipe not yet
+  CHECK(other.load(key));
+  CHECK(ops.opens == 3);
+  CHECK(names_in(dir.path()) == std::vector<std::string>{kGoldenKey + ".kv"});
+}
+
+TEST_CASE_FIXTURE(GoldenRecipe, "a recipe that is replaced or removed while it is decoded is not put over what came") {
+  Meanwhile ops;
+  DiskKvCache other(Directory::open(dir.path(), ops), kBudget, dedup_in(blobs));
+  DiskKvCache whole(dir.path(), kBudget, options_at());
+  std::string expected = "newer";
+  SUBCASE("by a recipe") {
+    ops.before_sync = [&] { cache.save(golden_prompt(), as_bytes("newer")); };
+  }
+  SUBCASE("by a whole file") {
+    ops.before_sync = [&] { whole.save(golden_prompt(), as_bytes("newer")); };
+  }
+  SUBCASE("removed") {
+    ops.before_sync = [&] { cache.remove(key); };
+    expected = "-";
+  }
+  CHECK(failure_of([&] { other.make_whole(key); }).code == std::error_code(ESTALE, std::generic_category()));
+  auto loaded = cache.load(key);
+  CHECK((loaded ? std::string(as_text(loaded->payload())) : "-") == expected);
+  CHECK(names_in(dir.path()).size() == (expected == "-" ? 0 : 1));
+}
+
+TEST_CASE("a recipe's chunks have lengths that chunks can have, before memory is taken for them") {
+  const PromptKey key = DiskKvCache::key_for("a text");
+  for (const std::uint32_t size : {std::uint32_t{0}, std::uint32_t{(64 << 10) + 1}, ~std::uint32_t{0}}) {
+    const std::array chunks{RecipeChunk{sha256(as_bytes("a chunk")), size}};
+    const auto bytes = encode_recipe(key, chunks);
+    CHECK(failure_of([&] { std::ignore = decode_recipe(key, size, bytes, "r"); }).code == Errc::malformed);
+  }
+}
+
+TEST_CASE_FIXTURE(GoldenRecipe, "a recipe whose payload is longer than its chunks can be is none, and not charged") {
+  const fs::path file = dir.path() / (kGoldenKey + ".kvd");
+  std::string bytes = slurp(file);
+  bytes[47] = '\x80';  // the highest byte of the payload's length
+  spew(file, bytes);
+  DiskKvCache opened(dir.path(), kBudget, dedup_in(blobs));
+  CHECK(opened.total_bytes() == 0);
+  CHECK(opened.list().unreadable.size() == 1);
+  CHECK(failure_of([&] { std::ignore = opened.find(key); }).code == Errc::malformed);
 }
 
 TEST_CASE("threads read one entry at once, from anywhere in it") {

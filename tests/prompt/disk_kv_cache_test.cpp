@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/bytes.hpp"
+#include "base/directory.hpp"
 #include "pfcache/unique_fd.hpp"
 #include "prompt/prompt_support.hpp"
 #include "support/failure.hpp"
@@ -359,6 +360,30 @@ TEST_CASE("a checksum stays through a rewrite of the header, and goes before one
   CHECK_FALSE(verify_prompt_payload(fd.get(), info, path.native()));
   cache.adopt(kGoldenKey + ".kv");
   CHECK(verify_prompt_payload(fd.get(), info, path.native()));
+}
+
+TEST_CASE("a file that is written to while its checksum is made gets none") {
+  /// Writes into the payload just before the attribute is set, as another descriptor may.
+  struct Meanwhile final : FileOps {
+    fs::path path;
+    int set_attribute(int fd, const char* name, const void* bytes, size_t size_bytes) override {
+      const UniqueFd other(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+      REQUIRE(::pwrite(other.get(), "X", 1, 80) == 1);
+      return FileOps::set_attribute(fd, name, bytes, size_bytes);
+    }
+  } ops;
+  const TempDir dir;
+  ops.path = dir.path() / (kGoldenKey + ".kv");
+  DiskKvCache cache(Directory::open(dir.path(), ops), kBudget);
+  spew(ops.path, from_hex_text(kGoldenHex));
+  const auto key = cache.adopt(kGoldenKey + ".kv").name.key;
+  const auto loaded = cache.load(key);
+  REQUIRE(loaded);
+  CHECK_FALSE(loaded->is_verified());
+  // Who wrote closes the file after that.
+  DiskKvCache quiet(dir.path(), kBudget);
+  quiet.adopt(kGoldenKey + ".kv");
+  CHECK(quiet.load(key)->is_verified());
 }
 
 TEST_CASE("rsync's files in flight are known for what they are") {

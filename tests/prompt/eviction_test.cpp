@@ -227,4 +227,16 @@ TEST_CASE("a directory that is over a smaller budget is evicted down to it") {
   CHECK(names_in(dir.path()).size() == 3);
 }
 
+TEST_CASE("an entry that grew above the budget goes, and takes no other with it") {
+  for (const EvictionPolicy policy : {EvictionPolicy::lru, EvictionPolicy::value}) {
+    const TempDir dir;
+    DiskKvCache cache(dir.path(), kBudget, options_at(kNow, policy));
+    for (const char* text : {"a", "b"}) save(cache, text, "payload", header(10, 0, kNow - 50));
+    save(cache, "grown", "payload", header(1'000'000, 9, kNow));
+    std::filesystem::resize_file(cache.path_for(DiskKvCache::key_for("grown")), 16 * kBudget);
+    CHECK(save(cache, "new", "payload", header(1, 0, kNow)).evicted_entries == 1);
+    CHECK(stored(cache, {"a", "b", "grown", "new"}) == std::vector<std::string>{"a", "b", "new"});
+  }
+}
+
 }  // namespace pfcache::test
