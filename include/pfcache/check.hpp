@@ -31,7 +31,8 @@ namespace pfcache {
 
 struct CheckScope {
   std::vector<Digest> snapshots = {};
-  bool is_whole_store = false;  ///< prompts, warm starts, names and temp files too, and engine files whatever their snapshot
+  bool is_whole_store =
+      false;  ///< prompts, warm starts, names and temp files too, and engine files whatever their snapshot
 };
 
 /// Changes nothing. Throws: Errc::interrupted; system errors. Damage is reported, not thrown.
