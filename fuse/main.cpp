@@ -27,6 +27,7 @@
 #include "fuse/usage.hpp"
 #include "pfcache/error.hpp"
 #include "pfcache/store.hpp"
+#include "pfcache/unique_fd.hpp"
 #include "pfcache/version.hpp"
 
 namespace {
@@ -104,6 +105,7 @@ int run(const MountOptions& options, const StoreOptions& how, Log& log) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  pfcache::take_standard_descriptors();
   try {
     const std::vector<std::string_view> args(argv + 1, argv + argc);
     if (!args.empty() && args.front() == pfcache::fuse::kCompleteOption) {

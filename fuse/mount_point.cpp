@@ -69,6 +69,8 @@ void check_directory(const std::string& directory) {
   const bool is_directory = std::filesystem::is_directory(directory, failure);
   if (failure) throw Error(failure, about(directory));
   if (!is_directory) throw Error(std::make_error_code(std::errc::not_a_directory), about(directory));
+  // fusermount3 mounts for users where they may write.
+  if (::geteuid() != 0 && ::access(directory.c_str(), W_OK) != 0) throw Error::from_last_errno(about(directory));
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include "fuse/passthrough.hpp"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <linux/fuse.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -46,6 +48,16 @@ struct OpenReply {
 constexpr unsigned long kBackingOpen = _IOW(229, 1, BackingMap);
 constexpr unsigned long kBackingClose = _IOW(229, 2, std::uint32_t);
 
+constexpr const char* kTakesCapability = "it takes CAP_SYS_ADMIN";
+
+// False where that isn't known, too.
+bool may_administrate() noexcept {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
+  if (::syscall(SYS_capget, &header, data.data()) != 0) return false;
+  return (data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN)) != 0;
+}
+
 // The id, or a negative errno.
 int ioctl_open(int device, int fd) noexcept {
   const BackingMap map{fd, 0, 0};
@@ -67,7 +79,7 @@ std::string kernel_version() {
 
 std::string_view reason_of(int errnum) {
   switch (errnum) {
-    case EPERM: return "it takes CAP_SYS_ADMIN";
+    case EPERM: return kTakesCapability;
     case ELOOP: return "too many filesystems on top of each other";
     default: return "";
   }
@@ -130,10 +142,13 @@ Passthrough::Passthrough(PassthroughSetup setup, Log& log) : setup_(std::move(se
   if (setup_.use == PassthroughUse::off) setup_.obstacle = "passthrough=off";
 }
 
+void Passthrough::require_possible() const {
+  if (!is_required()) return;
+  const std::string obstacle = setup_.obstacle.empty() && !may_administrate() ? kTakesCapability : setup_.obstacle;
+  if (!obstacle.empty()) throw Error(Errc::unsupported, "passthrough=require: " + obstacle);
+}
+
 void Passthrough::attach(fuse_session* session, std::function<void()> on_decided) {
-  if (is_required() && !setup_.obstacle.empty()) {
-    throw Error(Errc::unsupported, "passthrough=require: " + setup_.obstacle);
-  }
   session_ = session;
   on_decided_ = std::move(on_decided);
   if (kLibraryKnows) return;

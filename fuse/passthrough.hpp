@@ -31,8 +31,11 @@ class Passthrough {
  public:
   Passthrough(PassthroughSetup setup, Log& log);
 
+  /// Before anything is mounted. Throws: Errc::unsupported when passthrough is required and it is known already that it
+  /// can't be.
+  void require_possible() const;
+
   /// To be called between mounting and serving. `on_decided` is called once before the first request but INIT comes.
-  /// Throws: Errc::unsupported when passthrough is required and can't be.
   void attach(fuse_session* session, std::function<void()> on_decided);
 
   /// From the callback `init`.

@@ -102,9 +102,11 @@ class SignalHandlers {
 class MountPoint {
  public:
   MountPoint(fuse_session* session, const std::string& directory) : session_(session) {
-    if (fuse_session_mount(session, directory.c_str()) != 0) {
-      throw Error::from_errno(EIO, "cannot mount on " + directory);
-    }
+    errno = 0;
+    if (fuse_session_mount(session, directory.c_str()) == 0) return;
+    // Of users fusermount3 has said why: it does what it may, and says so itself when it may not.
+    const int errnum = ::geteuid() != 0 ? EPERM : errno;
+    throw Error::from_errno(errnum != 0 ? errnum : EIO, "cannot mount on " + directory);
   }
   ~MountPoint() { fuse_session_unmount(session_); }
   MountPoint(const MountPoint&) = delete;
@@ -141,6 +143,7 @@ void serve(Store& store, const MountOptions& options, Log& log, const SessionEve
   const fuse_lowlevel_ops ops = operations();
   const SessionPtr session(fuse_session_new(arguments.get(), &ops, sizeof ops, &fs));
   if (session == nullptr) throw Error::from_errno(EINVAL, "libfuse refused the options");
+  fs.passthrough.require_possible();
   if (options.is_fake) return;
   fs.session = session.get();
   const SignalHandlers handlers(session.get());

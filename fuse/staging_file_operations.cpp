@@ -41,6 +41,10 @@ bool wants_to_write(const fuse_file_info& file) {
   return (file.flags & O_ACCMODE) != O_RDONLY || (file.flags & O_TRUNC) != 0;
 }
 
+void count_open(FileSystem& fs, const Handle& handle) {
+  fs.metrics.add(handle.writes ? MountValue::written_opens : MountValue::other_opens);
+}
+
 // One more open of the file. `open_first` opens it when it is the first.
 template <typename OpenFirst>
 int add_open(FileSystem& fs, const Handle& handle, OpenFirst&& open_first) {
@@ -54,7 +58,7 @@ int add_open(FileSystem& fs, const Handle& handle, OpenFirst&& open_first) {
     state.backing_id = passes_through ? fs.passthrough.open_backing(state.fd.get()) : 0;
   }
   ++state.opens;
-  fs.metrics.add(MountValue::written_opens);
+  count_open(fs, handle);
   if (state.backing_id > 0) fs.metrics.add(MountValue::passthrough_opens);
   state.is_written |= handle.writes;
   return state.backing_id;
@@ -146,6 +150,7 @@ bool open_apparition(FileSystem& fs, fuse_req_t req, fuse_file_info* file, std::
     handle->inode->open.shown = apparition;
   }
   handle->apparition = std::move(apparition);
+  count_open(fs, *handle);
   set_up(*file, handle);
   const int sent = fuse_reply_open(req, file);
   Handle* const opened = handle.release();
@@ -226,7 +231,7 @@ void on_create(fuse_req_t req, fuse_ino_t parent_ino, const char* name, mode_t /
   answer(req, [&](FileSystem& fs) {
     fs.writes.require_writable();
     if (parent_ino == kRootId || parent_ino == kCatalogId) throw Error::from_errno(EPERM, name);
-    const MirrorInodePtr parent = writable_directory(fs, req, parent_ino);
+    const MirrorInodePtr parent = writable_directory_for(fs, req, parent_ino, name, S_IFREG);
     const MirrorPlace place = place_of(fs, parent).child(name);
     area_of(fs, place).require_makeable(place, S_IFREG);
     constexpr int kKept = O_EXCL | O_TRUNC;
@@ -279,8 +284,16 @@ void read_apparition(FileSystem& fs, fuse_req_t req, const Apparition& from, std
   const std::uint64_t start = std::min(static_cast<std::uint64_t>(offset), end);
   fs.scratch.with(std::min<std::uint64_t>(size, end - start), [&](std::span<std::byte> bytes) {
     from.read(start, bytes);
+    fs.metrics.add(MountValue::read_bytes, bytes.size());
     return fuse_reply_buf(req, reinterpret_cast<const char*>(bytes.data()), bytes.size());
   });
+}
+
+// How many of the bytes that are asked for the file has.
+std::uint64_t bytes_there(int fd, std::size_t size, off_t offset) {
+  struct stat found {};
+  if (::fstat(fd, &found) != 0 || found.st_size <= offset) return 0;
+  return std::min<std::uint64_t>(size, static_cast<std::uint64_t>(found.st_size - offset));
 }
 
 void on_read(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, fuse_file_info* file) noexcept {
@@ -295,6 +308,7 @@ void on_read(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset, fus
       const MirrorPlace place = fs.writes.inodes.place_of(handle.inode).value_or(*handle.watched);
       area_of(fs, place).before_read(fs, place, fd, end);
     }
+    fs.metrics.add(MountValue::read_bytes, bytes_there(fd, size, offset));
     fuse_bufvec bytes = bytes_of_file(fd, size, offset);
     fuse_reply_data(req, &bytes, FUSE_BUF_SPLICE_MOVE);
   });

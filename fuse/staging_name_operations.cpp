@@ -85,7 +85,7 @@ void on_mkdir(fuse_req_t req, fuse_ino_t parent_ino, const char* name, mode_t /*
   answer(req, [&](FileSystem& fs) {
     fs.writes.require_writable();
     if (parent_ino == kCatalogId) return make_arriving(fs, req, name);
-    const MirrorInodePtr parent = writable_directory(fs, req, parent_ino);
+    const MirrorInodePtr parent = writable_directory_for(fs, req, parent_ino, name, S_IFDIR);
     const MirrorPlace place = place_of(fs, parent).child(name);
     Area& area = area_of(fs, place);
     area.require_makeable(place, S_IFDIR);
@@ -147,7 +147,7 @@ void on_symlink(fuse_req_t req, const char* target, fuse_ino_t parent_ino, const
   answer(req, [&](FileSystem& fs) {
     fs.writes.require_writable();
     if (parent_ino == kCatalogId) return make_ref(fs, req, target, name);
-    const MirrorInodePtr parent = writable_directory(fs, req, parent_ino);
+    const MirrorInodePtr parent = writable_directory_for(fs, req, parent_ino, name, S_IFLNK);
     const MirrorPlace place = place_of(fs, parent).child(name);
     Area& area = area_of(fs, place);
     area.require_makeable(place, S_IFLNK);
@@ -162,7 +162,7 @@ void on_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent_ino, const char* 
   answer(req, [&](FileSystem& fs) {
     fs.writes.require_writable();
     if (parent_ino == kRootId || parent_ino == kCatalogId) refuse(EPERM, name);
-    const MirrorInodePtr parent = writable_directory(fs, req, parent_ino);
+    const MirrorInodePtr parent = writable_directory_for(fs, req, parent_ino, name, S_IFREG);
     const MirrorPlace place = place_of(fs, parent).child(name);
     LinkSource source;
     if (is_mirror_id(ino)) {

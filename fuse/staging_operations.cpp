@@ -302,6 +302,19 @@ MirrorInodePtr current_inode(FileSystem& fs, const MirrorInodePtr& parent, std::
   return fs.writes.inodes.child(parent, name, type);
 }
 
+namespace {
+
+bool is_makeable(FileSystem& fs, const MirrorPlace& place, mode_t type) {
+  try {
+    area_of(fs, place).require_makeable(place, type);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
 MirrorInodePtr writable_directory(FileSystem& fs, fuse_req_t req, fuse_ino_t id) {
   fs.writes.require_writable();
   if (!is_mirror_id(id)) {
@@ -314,6 +327,15 @@ MirrorInodePtr writable_directory(FileSystem& fs, fuse_req_t req, fuse_ino_t id)
   const MirrorPlace place = place_of(fs, inode);
   area_of(fs, place).before_change(fs, req, place);
   return inode;
+}
+
+MirrorInodePtr writable_directory_for(FileSystem& fs, fuse_req_t req, fuse_ino_t id, std::string_view name,
+                                      mode_t type) {
+  const auto sealed = is_mirror_id(id) ? std::nullopt : place_of_sealed(node_of(fs, id));
+  if (sealed && !is_makeable(fs, sealed->child(name), type)) {
+    throw Error::from_errno(EPERM, "what is sealed stays as it is");
+  }
+  return writable_directory(fs, req, id);
 }
 
 namespace {

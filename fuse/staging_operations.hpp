@@ -17,6 +17,11 @@ namespace pfcache::fuse {
 /// snapshot, which then gets a staging directory again. Throws: EROFS; EPERM for others.
 [[nodiscard]] MirrorInodePtr writable_directory(FileSystem& fs, fuse_req_t req, fuse_ino_t id);
 
+/// The same of a directory in which something of that name and type is about to be made: nothing is done for what is
+/// sealed and can't have it. Throws: also EPERM.
+[[nodiscard]] MirrorInodePtr writable_directory_for(FileSystem& fs, fuse_req_t req, fuse_ino_t id,
+                                                    std::string_view name, mode_t type);
+
 /// The inode of what a name leads to now: of its real file, or of what appears where there is none. Who has an inode
 /// open keeps the file that he opened; when another has come to its name since, in the store and past this mount, that
 /// one gets an inode of its own, where the area is open to others.

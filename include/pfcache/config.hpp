@@ -86,6 +86,9 @@ enum class SettingKind : std::uint8_t { text, size, duration, number, boolean };
 struct ConfigProblem {
   std::error_code code;
   std::string message;  ///< names the file and the line, or the variable
+
+  /// The message, with the system's reason where there is one: `cannot open 'x': Permission denied`.
+  [[nodiscard]] std::string text() const;
 };
 
 /// A file that was looked for.

@@ -34,6 +34,7 @@ enum class MountValue : std::uint8_t {
   half_opens,
   manifest_opens,
   written_opens,
+  other_opens,
   passthrough_opens,
   hot_hits,
   hot_misses,

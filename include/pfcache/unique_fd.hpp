@@ -37,5 +37,9 @@ class UniqueFd {
   int fd_ = -1;
 };
 
+/// Takes the descriptors 0, 1 and 2 where they are closed, so that no file that is opened later is somebody's standard
+/// output. Reading from 0 and writing to 1 and 2 goes on failing there. For the beginning of main().
+void take_standard_descriptors() noexcept;
+
 }  // namespace pfcache
 #pragma GCC visibility pop

@@ -67,7 +67,7 @@ void print_record(const Config& config, const Session& session) {
     json.field("exists", file.exists).end_object();
   }
   json.end_array().key("problems").begin_array();
-  for (const ConfigProblem& problem : config.problems()) json.value(as_utf8(problem.message));
+  for (const ConfigProblem& problem : config.problems()) json.value(as_utf8(problem.text()));
   session.print(json.end_array().end_object());
 }
 
@@ -90,7 +90,7 @@ int run_config(const std::optional<Setting>& setting, const Session& session) {
   } else {
     print_text(config, session);
   }
-  for (const ConfigProblem& problem : config.problems()) session.warn(problem.message);
+  for (const ConfigProblem& problem : config.problems()) session.warn(problem.text());
   return config.problems().empty() ? kDone : kFailed;
 }
 

@@ -125,6 +125,8 @@ void examine_mounts(const Store& store, const Session& session, Findings& findin
   }
 }
 
+bool is_out_of_reach(const std::error_code& code) { return code == std::errc::permission_denied; }
+
 /// The store, or nothing and why.
 std::optional<Store> open_store(const Session& session, Findings& findings) {
   try {
@@ -137,8 +139,11 @@ std::optional<Store> open_store(const Session& session, Findings& findings) {
     return store;
   } catch (const Error& error) {
     const bool is_absent = error.code() == Errc::not_found || error.code() == Errc::invalid_argument;
-    findings.push_back({is_absent ? Verdict::warning : Verdict::problem, "store", reason_of(error),
-                        is_absent ? "pfcache --store DIR init" : "restore its config.toml: pfcache.toml(5)"});
+    const ConfigProblem problem{error.code(), reason_of(error)};
+    findings.push_back({is_absent ? Verdict::warning : Verdict::problem, "store", problem.text(),
+                        is_absent                       ? "pfcache --store DIR init"
+                        : is_out_of_reach(error.code()) ? "make it readable"
+                                                        : "restore its config.toml: pfcache.toml(5)"});
     return std::nullopt;
   }
 }
@@ -162,7 +167,8 @@ void examine_variables(const Session& session, Findings& findings) {
 void examine_configuration(const Session& session, Findings& findings) {
   const Config& config = session.any_config();
   for (const ConfigProblem& problem : config.problems()) {
-    findings.push_back({Verdict::problem, "configuration", problem.message, "correct it: pfcache.toml(5)"});
+    const std::string advice = is_out_of_reach(problem.code) ? "make it readable" : "correct it: pfcache.toml(5)";
+    findings.push_back({Verdict::problem, "configuration", problem.text(), advice});
   }
   const auto read = std::ranges::count(config.files(), true, &ConfigFile::exists);
   if (config.problems().empty()) {

@@ -16,6 +16,7 @@
 #include "cli/fd_stream.hpp"
 #include "cli/signal_watch.hpp"
 #include "cli/terminal.hpp"
+#include "pfcache/unique_fd.hpp"
 
 namespace {
 
@@ -65,6 +66,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  pfcache::take_standard_descriptors();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -12,7 +12,7 @@ double MountWindow::per_second(std::uint64_t count) const noexcept {
 
 std::uint64_t MountWindow::opens() const noexcept {
   return growth(MountValue::page_opens) + growth(MountValue::half_opens) + growth(MountValue::manifest_opens) +
-         growth(MountValue::written_opens);
+         growth(MountValue::written_opens) + growth(MountValue::other_opens);
 }
 
 std::optional<double> MountWindow::hit_ratio() const noexcept {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "cli/beside_pages.hpp"
 #include "cli/session.hpp"
@@ -11,20 +12,37 @@
 namespace pfcache::cli {
 namespace {
 
+constexpr std::size_t kDefaultColumns = 80;
+
+std::size_t columns_of(const Session& session) {
+  const std::size_t columns = session.out_is_terminal() ? session.out_size().columns : 0;
+  return columns == 0 ? kDefaultColumns : columns;
+}
+
+/// `line` with the first of `endings` that fits, or none.
+std::string with_ending(const std::string& line, std::initializer_list<std::string> endings, std::size_t columns) {
+  for (const std::string& ending : endings) {
+    if (line.size() + ending.size() <= columns) return line + ending;
+  }
+  return line;
+}
+
 /// A bar whose length says how `part` compares to `whole`; one that isn't nothing shows.
-std::string bar(std::uint64_t part, std::uint64_t whole) {
-  constexpr double kWidth = 32;
+std::string bar(std::uint64_t part, std::uint64_t whole, std::size_t width) {
   if (part == 0 || whole == 0) return "";
-  const double length = kWidth * static_cast<double>(part) / static_cast<double>(whole);
+  const double length = static_cast<double>(width) * static_cast<double>(part) / static_cast<double>(whole);
   std::string out;
-  out.append(static_cast<std::size_t>(std::clamp(length + 0.5, 1.0, kWidth)), '#');
+  out.append(static_cast<std::size_t>(std::clamp(length + 0.5, 1.0, static_cast<double>(width))), '#');
   return out;
 }
 
 /// Nothing for what there is none of.
-void print_beside_pages(const StoreStats& stats, const BesidePages& beside, const Config& config, std::ostream& out) {
+void print_beside_pages(const StoreStats& stats, const BesidePages& beside, const Session& session) {
+  const Config& config = session.config();
+  std::ostream& out = session.out();
   const auto row = [&](const char* what, std::uint64_t bytes, const std::string& remark) {
-    out << fmt::format("{:<12}{:>11}  {}\n", what, human_bytes(bytes), remark);
+    out << with_ending(fmt::format("{:<12}{:>11}", what, human_bytes(bytes)), {"  " + remark}, columns_of(session))
+        << '\n';
   };
   const std::uint64_t other_bytes = stats.stored_bytes - stats.stored_page_bytes;
   if (other_bytes + beside.prompts + beside.warm_entries + beside.staging_directories == 0) return;
@@ -48,20 +66,35 @@ void print_beside_pages(const StoreStats& stats, const BesidePages& beside, cons
   }
 }
 
-void print_text(const StoreStats& stats, const Store& store, std::ostream& out) {
+void print_counts(const StoreStats& stats, const Store& store, const Session& session) {
+  const std::string pages = fmt::format("{}, {}, {}", counted(stats.snapshots, "snapshot"), counted(stats.refs, "name"),
+                                        counted(stats.pages, "page"));
+  const std::string blobs = fmt::format("{} ({} planes, {} zstd, {} raw)", counted(stats.blobs, "blob"),
+                                        stats.planes_blobs, stats.zstd_blobs, stats.raw_blobs);
+  const bool fits = pages.size() + 2 + blobs.size() <= columns_of(session);
+  session.out() << fmt::format("{}, profile {}\n{}{}{}\n\n", printable(store.path().native()),
+                               store.profile() == Profile::pf_core ? "pf-core" : "auto", pages, fits ? ", " : "\n",
+                               blobs);
+}
+
+void print_text(const StoreStats& stats, const Store& store, const Session& session) {
+  constexpr std::size_t kTextColumns = 42;  // of a row, beside the bar
+  constexpr std::size_t kMinBar = 8;
+  constexpr std::size_t kMaxBar = 32;
+  const std::size_t columns = columns_of(session);
+  const std::size_t width = std::clamp(std::max(columns, kTextColumns) - kTextColumns, kMinBar, kMaxBar);
   const std::uint64_t longest = std::max({stats.logical_bytes, stats.unique_bytes, stats.stored_page_bytes});
-  const auto row = [&](const char* what, std::uint64_t bytes, const std::string& remark) {
+  std::ostream& out = session.out();
+  const auto row = [&](const char* what, std::uint64_t bytes, const std::string& times, const std::string& by_what) {
     const std::string line =
-        fmt::format("{:<9}{:>11}  {:<32}  {}", what, human_bytes(bytes), bar(bytes, longest), remark);
+        with_ending(fmt::format("{:<9}{:>11}  {:<{}}", what, human_bytes(bytes), bar(bytes, longest, width), width),
+                    {"  " + times + by_what, "  " + times}, columns);
     out << line.substr(0, line.find_last_not_of(' ') + 1) << '\n';
   };
-  out << fmt::format("{}, profile {}\n{}, {}, {}, {} ({} planes, {} zstd, {} raw)\n\n",
-                     printable(store.path().native()), store.profile() == Profile::pf_core ? "pf-core" : "auto",
-                     counted(stats.snapshots, "snapshot"), counted(stats.refs, "name"), counted(stats.pages, "page"),
-                     counted(stats.blobs, "blob"), stats.planes_blobs, stats.zstd_blobs, stats.raw_blobs);
-  row("logical", stats.logical_bytes, "");
-  row("unique", stats.unique_bytes, ratio(stats.logical_bytes, stats.unique_bytes) + " by sharing");
-  row("stored", stats.stored_page_bytes, ratio(stats.unique_bytes, stats.stored_page_bytes) + " by encoding");
+  print_counts(stats, store, session);
+  row("logical", stats.logical_bytes, "", "");
+  row("unique", stats.unique_bytes, ratio(stats.logical_bytes, stats.unique_bytes), " by sharing");
+  row("stored", stats.stored_page_bytes, ratio(stats.unique_bytes, stats.stored_page_bytes), " by encoding");
   out << fmt::format("\n{} in all\n", ratio(stats.logical_bytes, stats.stored_page_bytes));
 }
 
@@ -92,8 +125,8 @@ int run_stats(const Session& session) {
   if (session.json()) {
     print_record(stats, beside, store, session);
   } else {
-    print_text(stats, store, session.out());
-    print_beside_pages(stats, beside, session.config(), session.out());
+    print_text(stats, store, session);
+    print_beside_pages(stats, beside, session);
   }
   for (const std::string& line : stats.unreadable) session.warn("not counted: " + line);
   return stats.unreadable.empty() ? kDone : kPart;

@@ -43,7 +43,7 @@ std::optional<std::string> default_store(const ConfigSources& sources) {
 
 /// The text of a file; nothing when it is absent. Throws: system errors; Errc::too_large.
 std::optional<std::string> read_text(const std::filesystem::path& path) {
-  std::error_code absent;
+  std::error_code absent;  // or out of reach, as another user's home is to a service
   if (!std::filesystem::is_directory(path.parent_path(), absent)) return std::nullopt;
   return Directory::open(path.parent_path()).read_file(path.filename().native(), kMaxConfigBytes);
 }
@@ -100,6 +100,10 @@ std::optional<std::string> find_store(const std::vector<SettingsLayer>& layers) 
 }
 
 }  // namespace
+
+std::string ConfigProblem::text() const {
+  return code.category() == error_category() ? message : fmt::format("{}: {}", message, code.message());
+}
 
 std::string_view name_of(Setting setting) noexcept { return rule_of(setting).name; }
 

@@ -39,16 +39,21 @@ ConfigProblem unknown_key(const LayerFile& file, const TomlEntry& entry) {
                     fmt::format("unknown key {}{}", in_quotes(entry.key), near_word_hint(entry.key, known)));
 }
 
+bool is_group(const std::string& key) {
+  return std::ranges::any_of(all_rules(), [&](const auto& rule) { return rule.name.starts_with(key + "."); });
+}
+
 /// An empty `[prompt]` says nothing, and nothing wrong.
 bool is_empty_group(const TomlEntry& entry) {
-  return std::holds_alternative<std::monostate>(entry.value) &&
-         std::ranges::any_of(all_rules(), [&](const auto& rule) { return rule.name.starts_with(entry.key + "."); });
+  return std::holds_alternative<TomlEmptyTable>(entry.value) && is_group(entry.key);
 }
 
 void take_entry(const TomlEntry& entry, const LayerFile& file, SettingsLayer& layer) {
   const SettingRule* rule = find_rule(entry.key);
   if (rule == nullptr) {
-    if (!is_empty_group(entry)) layer.problems.push_back(unknown_key(file, entry));
+    if (is_empty_group(entry)) return;
+    layer.problems.push_back(is_group(entry.key) ? wrong_value(file, entry, fmt::format("a table, [{}]", entry.key))
+                                                 : unknown_key(file, entry));
     return;
   }
   if (file.layer == ConfigLayer::store && !rule->in_store) {

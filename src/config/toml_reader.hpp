@@ -10,8 +10,13 @@
 
 namespace pfcache {
 
-/// Nothing stands for what no setting is: a float, a date, an array, a table without keys.
-using TomlValue = std::variant<std::monostate, std::string, std::int64_t, bool>;
+/// Of a key. What is deeper is told of as one key with nothing in it: no setting has so many.
+inline constexpr int kMaxKeyParts = 8;
+
+struct TomlEmptyTable {};
+
+/// Nothing stands for what no setting is: a float, a date, an array, tables that are too deep.
+using TomlValue = std::variant<std::monostate, std::string, std::int64_t, bool, TomlEmptyTable>;
 
 struct TomlEntry {
   std::string key;  ///< with the tables it is in: `prompt.budget`

@@ -47,6 +47,10 @@ Result run_in(const World& world, const std::vector<std::string>& args) {
                                .is_root = world.is_root,
                                .root = world.root,
                                .out_is_terminal = world.out_is_terminal,
+                               .out_size =
+                                   [&world] {
+                                     return cli::TerminalSize{world.out_columns, 24};
+                                   },
                                .err_is_terminal = world.err_is_terminal,
                                .stop = world.stop,
                                .program_output = [&world](const auto& command) -> std::optional<std::string> {

@@ -27,6 +27,7 @@ struct World {
   bool is_root = false;
   std::filesystem::path root = "/nonexistent";  ///< where /etc, /proc and /dev are
   bool out_is_terminal = false;
+  std::size_t out_columns = 0;
   bool err_is_terminal = false;
   std::stop_token stop = {};
   std::string input = {};                            ///< what comes from standard input

@@ -7,6 +7,20 @@ using namespace pfcache::test;
 using pfcache::JsonDocument;
 namespace fs = std::filesystem;
 
+namespace {
+
+std::size_t longest_line(const std::string& text) {
+  std::size_t longest = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    longest = std::max(longest, end - at);
+    at = end + 1;
+  }
+  return longest;
+}
+
+}  // namespace
+
 TEST_CASE("stats of an empty store have no ratios") {
   const Runner runner;
   const std::string text = runner.must({"stats"});
@@ -30,10 +44,13 @@ TEST_CASE("stats show that sessions of one conversation share") {
   const std::string picture = runner.must({"stats"});
   CHECK(picture.find("\nlogical      4.7 MiB  ################################\n") != std::string::npos);
   CHECK(picture.find("1.95x by sharing") != std::string::npos);
-  for (std::size_t at = 0; at < picture.size();) {
-    const std::size_t end = std::min(picture.find('\n', at), picture.size());
-    CHECK(end - at <= 80);
-    at = end + 1;
+  CHECK(longest_line(picture.substr(picture.find('\n'))) <= 80);
+  for (const std::size_t columns : {40U, 50U, 60U, 200U}) {
+    const std::string fitted = runner.run({"stats"}, {.out_is_terminal = true, .out_columns = columns}).out;
+    CAPTURE(fitted);
+    CHECK(longest_line(fitted.substr(fitted.find('\n'))) <= columns);
+    CHECK(fitted.find("1.95x") != std::string::npos);
+    CHECK((fitted.find("by sharing") != std::string::npos) == (columns > 49));
   }
 }
 

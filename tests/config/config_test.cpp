@@ -155,6 +155,18 @@ TEST_CASE("keys that say what a store is mean nothing elsewhere, and an empty ta
   CHECK(machine.load().problems().size() == 2);
 }
 
+TEST_CASE("a group of settings is a table and nothing else") {
+  Machine machine;
+  for (const char* text :
+       {"gc = 3", "gc = 1.5", "[[gc]]\ngrace = \"1h\"", "gc = []", "gc = [\"a\"]", "gc = 2020-01-01"}) {
+    CAPTURE(text);
+    machine.write(kSystem, text);
+    const Config config = machine.load();
+    REQUIRE(config.problems().size() == 1);
+    CHECK(config.problems()[0].text().find("'gc': expected a table, [gc]") != std::string::npos);
+  }
+}
+
 TEST_CASE("a store of a newer format is unsupported") {
   Machine machine;
   machine.write(kStore, "format = 2\nnews = true\n");

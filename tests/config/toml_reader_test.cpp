@@ -29,12 +29,31 @@ TEST_CASE("keys come in the order of their lines") {
 }
 
 TEST_CASE("a value that no setting can be is there without one") {
-  for (const char* text : {"a = 1.5", "a = 2020-01-01", "a = [1]", "[a]", "a = {}"}) {
+  for (const char* text : {"a = 1.5", "a = 2020-01-01", "a = [1]", "[[a]]"}) {
     CAPTURE(text);
     const auto entries = read_toml(text, "x");
     REQUIRE(entries.size() == 1);
     CHECK(entries[0].key == "a");
     CHECK(std::holds_alternative<std::monostate>(entries[0].value));
+  }
+  for (const char* text : {"[a]", "a = {}"}) {
+    CHECK(std::holds_alternative<TomlEmptyTable>(read_toml(text, "x").at(0).value));
+  }
+}
+
+TEST_CASE("keys of very many parts are told of, and don't end the program") {
+  const auto of_parts = [](int parts) {
+    std::string key = "a";
+    for (int i = 1; i < parts; ++i) key += ".a";
+    return key;
+  };
+  const auto entries = read_toml(of_parts(kMaxKeyParts + 5) + " = 1\n[b." + of_parts(200) + "]\nb = 1", "x");
+  REQUIRE(entries.size() == 2);
+  CHECK(entries[0].key == of_parts(kMaxKeyParts));
+  for (const std::string& text : {of_parts(32'000) + " = 1", "\n[" + of_parts(32'000) + "]"}) {
+    const auto failure = failure_of([&] { std::ignore = read_toml(text, "x"); });
+    CHECK(failure.code == Errc::malformed);
+    CHECK(failure.what.find(": more than 256 dots") != std::string::npos);
   }
 }
 

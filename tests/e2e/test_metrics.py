@@ -136,6 +136,18 @@ def test_a_commit_is_told_from_other_renames(store, mount):
     assert value(mounted, "pfcache_opens_total", kind="written") == 3
 
 
+def test_what_is_read_of_prompts_and_warm_starts_is_counted(store, mount, tmp_path):
+    (tmp_path / "text").write_text("a prompt")
+    for dedup in ("on", "off"):
+        store.run("prompt", "put", "--text", tmp_path / "text", "--dedup", dedup, input="p" * 100_000)
+        mounted = mount(store)
+        (entry,) = (mounted.path / "prompt").iterdir()
+        size = len(entry.read_bytes())
+        assert value(mounted, "pfcache_opens_total", kind="written") == 0
+        assert value(mounted, "pfcache_opens_total", kind="other") == 1
+        assert size <= value(mounted, "pfcache_read_bytes_total") < size + 10_000
+
+
 def test_the_store_is_counted_as_stats_counts_it(captured, store):
     mounted, _ = captured
     assert wait_until(lambda: value(mounted, "pfcache_store_snapshots") == 1)

@@ -267,9 +267,27 @@ def test_a_user_mounts_without_passthrough_and_is_told_once(private, digest, use
     assert private.as_nobody(MOUNT, users / "store", users / "mnt").returncode == 32  # it serves
     private.as_nobody("fusermount3", "-u", users / "mnt", check=True)
     assert private.mounts() == []
-    required = private.as_nobody(MOUNT, "-o", "passthrough=require", users / "store", users / "mnt")
-    assert required.returncode == 32 and "CAP_SYS_ADMIN" in required.stderr
+    for fake in ([], ["-f"]):
+        required = private.as_nobody(MOUNT, *fake, "-o", "passthrough=require", users / "store", users / "mnt")
+        assert required.returncode == 32 and "CAP_SYS_ADMIN" in required.stderr
     assert private.mounts() == []
+
+
+@pytest.mark.parametrize("fake", [[], ["-f"]], ids=["mount", "fake"])
+def test_where_a_user_may_not_write_they_may_not_mount(private, digest, users, mnt, fake):
+    mnt.chmod(0o755)
+    mnt.parent.chmod(0o755)
+    refused = private.as_nobody(MOUNT, *fake, users / "store", mnt)
+    assert refused.returncode == 1
+    assert f"mount point {mnt}: Permission denied" in refused.stderr
+    assert private.mounts() == []
+
+
+@pytest.mark.parametrize("closed", ["0<&- 1>&-", "0<&- 2>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-", "2>&-"])
+def test_it_mounts_with_standard_files_closed(private, store, digest, mnt, closed):
+    private.run("timeout", "20", "sh", "-c", f'exec "$@" {closed}', "sh", MOUNT, store.path, mnt, check=True)
+    assert len(pages(private, mnt, digest)) == 8
+    private.run("umount", mnt, check=True)
 
 
 def test_a_users_dead_mount_is_replaced_by_them(private, digest, users):
@@ -306,4 +324,4 @@ def test_without_the_device_it_is_said(private, users):
     private.run("chmod", "0600", private.directory / "dev" / "fuse", check=True)
     private.run("mount", "--bind", private.directory / "dev" / "fuse", "/dev/fuse", check=True)
     refused = private.as_nobody(MOUNT, users / "store", users / "mnt")
-    assert refused.returncode == 32 and "/dev/fuse" in refused.stderr and "Permission denied" in refused.stderr
+    assert refused.returncode == 1 and "/dev/fuse" in refused.stderr and "Permission denied" in refused.stderr

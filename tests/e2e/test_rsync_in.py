@@ -258,6 +258,20 @@ def test_owner_mode_and_times_are_taken_and_forgotten(destination, tmp_path):
     assert found.st_mtime != 10**9 and found.st_mtime_ns % 10**9 == 0
 
 
+def test_what_cannot_be_part_of_a_sealed_snapshot_leaves_nothing(source, destination):
+    tree = source.tree
+    rsync("-a", source.path / "snap" / tree.digest, f"{destination.path}/snap/")
+    assert_arrived(destination.store, destination, tree)
+    staging = lambda: destination.store.json("list", "--staging")["staging"]  # noqa: E731
+    assert wait_until(lambda: staging() == [])
+    sealed_tree = destination.path / "snap" / tree.digest
+    for make in (lambda: (sealed_tree / "zz").touch(), lambda: (sealed_tree / "pages" / "d").mkdir(),
+                 lambda: (sealed_tree / "zz").symlink_to("x"), lambda: os.link(sealed_tree / "manifest.json", sealed_tree / "zz")):
+        with pytest.raises(PermissionError):
+            make()
+    assert staging() == []
+
+
 def test_removed_while_it_is_open_and_brought_again(source, destination):
     tree = source.tree
     command = ["-a", source.path / "snap" / tree.digest, f"{destination.path}/snap/"]

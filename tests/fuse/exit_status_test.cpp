@@ -20,6 +20,7 @@ TEST_CASE("failures have the exit statuses of mount(8)") {
   for (const Errc code : {Errc::not_found, Errc::busy, Errc::damaged, Errc::unsupported}) {
     CHECK(exit_status_for(Error(code, "")) == 32);
   }
-  CHECK(exit_status_for(Error::from_errno(EACCES, "")) == 32);
+  for (const int errnum : {EACCES, EPERM}) CHECK(exit_status_for(Error::from_errno(errnum, "")) == 1);
+  CHECK(exit_status_for(Error::from_errno(EIO, "")) == 32);
   CHECK(exit_status_for(std::runtime_error("")) == 32);
 }
