@@ -95,7 +95,9 @@ void ArrivingSnapshot::Impl::resume() {
   }
   if (!manifest) return;
   learn(manifest);
+  is_untaken_ = true;
   static_cast<void>(take_what_is_there());
+  is_untaken_ = false;
   if (!taken_.empty()) give_up_copies();
   seal_if_whole(Expect::more);
 }
@@ -150,14 +152,21 @@ void ArrivingSnapshot::Impl::take_manifest(const std::string& from, const std::s
   const KnownPtr manifest = read_manifest(from);
   if (!manifest) throw Error::from_errno(ENOENT, directory.root().path_of(from));
   rename_in(directory.root(), from, name);
-  if (known()) return;
+  if (known()) return retake();
   // Before it is of use to anybody it must be as durable as what is given up because of it.
   if (const auto file = StagedFile::open(directory.root(), name)) {
     if (directory.root().ops().fsync(file->fd()) != 0) throw Error::from_last_errno(file->path());
   }
   directory.root().sync();
   learn(manifest);
+  is_untaken_ = true;
+  retake();
+}
+
+void ArrivingSnapshot::Impl::retake() {
+  if (!is_untaken_) return;
   const std::vector<std::string> bad = take_what_is_there();
+  is_untaken_ = false;
   if (bad.empty()) return;
   refuse(fmt::format("{} of snapshot {} did not match its manifest, among them {}; removed", bad.size(), digest.hex(),
                      bad.front()));
@@ -245,6 +254,7 @@ std::vector<std::string> ArrivingSnapshot::Impl::take_what_is_there() {
   std::vector<std::string> bad;
   const auto take_one = [&](const PageFile& file) {
     const auto part = directory.part(file.part);
+    if (!part) return;  // somebody has moved it away
     const std::string name = page_file_name(file.ix);
     const PageEntry* page = find_page(manifest->pages, file.ix);
     const auto stamp = stamp_of(*part, name);
@@ -265,9 +275,41 @@ std::vector<std::string> ArrivingSnapshot::Impl::take_what_is_there() {
   return bad;
 }
 
+void ArrivingSnapshot::Impl::publish() {
+  try {
+    blobs.publish();
+  } catch (...) {
+    forget_what_was_put();
+    throw;
+  }
+}
+
+// What can't be asked of the store counts as missing: then its copy is looked at once more.
+void ArrivingSnapshot::Impl::forget_what_was_put() noexcept {
+  taken_.clear();
+  unpublished_bytes_ = 0;
+  is_untaken_ = true;
+  const auto is_there = [&](const Digest& blob) noexcept {
+    try {
+      return store.blobs().contains(blob);
+    } catch (const std::exception&) {
+      return false;
+    }
+  };
+  const KnownPtr manifest = known();
+  const std::scoped_lock lock(mutex_);
+  in_flight_.clear();
+  if (!manifest) return;
+  for (const PageEntry& page : manifest->pages) {
+    for (const Digest& blob : {page.k, page.v}) {
+      if (!is_there(blob)) missing_.insert(blob);
+    }
+  }
+}
+
 void ArrivingSnapshot::Impl::give_up_copies() {
   const WriterLease lease = store.lease();
-  blobs.publish();
+  publish();
   {
     const std::scoped_lock lock(mutex_);
     in_flight_.clear();
@@ -288,7 +330,7 @@ void ArrivingSnapshot::Impl::seal_if_whole(Expect expect) {
   }
   if (expect == Expect::more && !directory.part(PagePart::whole)) return;
   const WriterLease lease = store.lease();
-  blobs.publish();
+  publish();
   // A clean-up may have taken what the store had before this lease: nothing has held it.
   const KnownPtr manifest = known();
   learn(manifest);
@@ -318,8 +360,15 @@ void ArrivingSnapshot::Impl::clean_up() {
 void ArrivingSnapshot::Impl::sync() {
   const std::scoped_lock work_lock(work_mutex_);
   if (is_sealed_) return;
-  if (!taken_.empty()) give_up_copies();
-  seal_if_whole(Expect::nothing);
+  try {
+    retake();
+    if (!taken_.empty()) give_up_copies();
+    seal_if_whole(Expect::nothing);
+  } catch (const std::exception& failure) {
+    const std::scoped_lock lock(mutex_);
+    error_ = failure.what();
+    throw;
+  }
 }
 
 void ArrivingSnapshot::Impl::tidy() {

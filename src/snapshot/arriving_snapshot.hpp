@@ -55,6 +55,11 @@ struct ArrivingSnapshot::Impl {
   [[nodiscard]] bool has_all(const PageFile& file, const PageEntry& page) const;
   void note_put(const FileDigests& digests, Taken taken);
   [[nodiscard]] std::vector<std::string> take_what_is_there();
+  /// Takes what a failure has left untaken: the pages of before the manifest, or what was put and never got durable.
+  void retake();
+  /// Makes what was put durable. After a failure nothing of it is: all is to be taken again, from its copies.
+  void publish();
+  void forget_what_was_put() noexcept;
   void give_up_copies();
   /// With everything there it is sealed, unless more is to be expected: one that came in halves so far, without pages/,
   /// may be a copy of all that a mount shows, which would find pages/ in its way.
@@ -71,6 +76,7 @@ struct ArrivingSnapshot::Impl {
   std::mutex work_mutex_;
   std::vector<Taken> taken_;  // guarded by work_mutex_, as the next
   std::uint64_t unpublished_bytes_ = 0;
+  bool is_untaken_ = false;
   mutable std::mutex mutex_;
   KnownPtr known_;                        // guarded by mutex_, as all below
   std::unordered_set<Digest> missing_;    // blobs that were not put

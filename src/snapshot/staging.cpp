@@ -124,7 +124,6 @@ ArrivingSnapshotPtr Staging::find_arriving(const Digest& digest) {
         impl_->discard(kSnap, digest.hex());
         return nullptr;
       }
-      found->second->impl_->directory.use();
       return found->second;
     }
     auto impl = std::make_unique<ArrivingSnapshot::Impl>(impl_->store, std::move(*directory), digest,
@@ -142,7 +141,10 @@ void Staging::make_new(std::string_view name) {
 }
 
 ArrivingSnapshotPtr Staging::make_arriving(const Digest& digest) {
-  if (auto found = find_arriving(digest)) return found;
+  if (auto found = find_arriving(digest)) {
+    found->impl_->directory.use();
+    return found;
+  }
   const Directory area = impl_->make(kSnap);
   if (area.ops().mkdir(area.fd(), digest.hex().c_str(), 0755) != 0 && errno != EEXIST) {
     throw Error::from_last_errno(fmt::format("cannot create directory '{}'", area.path_of(digest.hex())));
@@ -194,7 +196,7 @@ void Staging::tidy() {
       snapshot->impl_->sync();
       snapshot->impl_->tidy();
     } catch (const std::exception&) {
-      // Of no use to anybody here; who comes back to it is told.
+      // Of no use to anybody here. It says so as its error, and what was not done is tried again.
     }
     static_cast<void>(snapshot->impl_->directory.rest_if_idle(kIdle));
   }

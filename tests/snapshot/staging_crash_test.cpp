@@ -1,7 +1,9 @@
 // What a power failure, or a call that fails, leaves of a commit and of an arrival.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cerrno>
+#include <functional>
 
 #include "base/directory.hpp"
 #include "pfcache/inspect.hpp"
@@ -120,6 +122,70 @@ TEST_CASE("whichever call of a commit fails for want of space, the next try succ
     recorded.ops.stop_failing();
     if (fs::exists(recorded.path / "staging/new/foo")) recorded.commit();
     REQUIRE(Store::open(recorded.path).catalog().ref("latest") == recorded.files.digest);
+  }
+}
+
+namespace {
+
+/// What somebody does who brings a snapshot: each step again when it fails, and nothing of the steps before.
+struct Bringing {
+  TempDir dir;
+  fs::path path = dir.path() / "store";
+  StagedFiles files{3};
+  fs::path target = path / "staging/snap" / files.digest.hex();
+  Store fresh = Store::init(path);
+  WriterLease lease_made = fresh.lease();
+  RecordingFileOps ops{path};
+  Store store = Store::open(Directory::open(path, ops));
+  Staging staging{store, 1};
+  ArrivingSnapshotPtr arriving;
+
+  void bring_page(std::uint32_t ix) {
+    fs::create_directories(target / "pages");
+    files.write_page(target, ix);
+    arriving->take("pages", page_file_name(PageIndex{ix}), page_file_name(PageIndex{ix}));
+  }
+  void bring_manifest() {
+    write_text(target / "manifest.json", files.json);
+    arriving->take("", "manifest.json", "manifest.json");
+  }
+
+  std::size_t run() {
+    const std::array<std::function<void()>, 7> steps = {
+        [&] { arriving = staging.make_arriving(files.digest); },
+        [&] { bring_page(0); },
+        [&] { bring_manifest(); },
+        [&] { arriving->sync(); },
+        [&] { bring_page(1); },
+        [&] { arriving->sync(); },
+        [&] { bring_page(2); },
+    };
+    for (const auto& step : steps) {
+      try {
+        step();
+      } catch (const Error& error) {
+        REQUIRE(error.code() == std::errc::no_space_on_device);
+        ops.stop_failing();
+        step();
+      }
+    }
+    return ops.call_count();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("whichever call of an arrival fails, nothing that was taken before is lost, and the rest seals it") {
+  const std::size_t calls = Bringing().run();
+  REQUIRE(calls > 20);
+  for (std::size_t call = 0; call < calls; ++call) {
+    CAPTURE(call);
+    Bringing bringing;
+    bringing.ops.fail_call(call, ENOSPC);
+    bringing.run();
+    bringing.arriving->sync();
+    REQUIRE(bringing.store.has_snapshot(bringing.files.digest));
+    require_sound(bringing.path);
   }
 }
 

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
+#include <thread>
 
 #include "base/directory.hpp"
 #include "pfcache/inspect.hpp"
@@ -221,6 +223,27 @@ TEST_CASE("another process goes on with what arrived") {
   CHECK_FALSE(arriving->is_sealed());
   files.write_page(dir, 2);
   arriving->take("pages", "0002", "0002");
+  CHECK(arriving->is_sealed());
+}
+
+TEST_CASE("who looks whether a snapshot has arrived doesn't keep it from being sealed") {
+  StagingStore s;
+  StagedFiles files(1);
+  const auto arriving = s.staging.make_arriving(files.digest);
+  const fs::path dir = s.arriving_path(files.digest);
+  write_text(dir / "manifest.json", files.json);
+  arriving->take("", "manifest.json", "manifest.json");
+  const std::string page = files.bytes_of(0);
+  for (const std::string part : {"k", "v"}) {
+    fs::create_directory(dir / part);
+    write_text(dir / part / "0000", part == "k" ? page.substr(0, page.size() / 2) : page.substr(page.size() / 2));
+    arriving->take(part, "0000", "0000");
+  }
+  for (int look = 0; look < 12 && !arriving->is_sealed(); ++look) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    CHECK(s.staging.find_arriving(files.digest) == arriving);
+    s.staging.tidy();
+  }
   CHECK(arriving->is_sealed());
 }
 
