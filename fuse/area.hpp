@@ -105,7 +105,7 @@ class Area {
   /// writers do direct I/O.
   [[nodiscard]] virtual bool sees_all() const noexcept { return false; }
 
-  /// True when others change its files, too, past this mount.
+  /// True when its files come and go past the inodes of this mount, too.
   [[nodiscard]] virtual bool is_open_to_others() const noexcept { return false; }
 
   /// A file is about to get another length. Throws: EPERM where it can't have that one.

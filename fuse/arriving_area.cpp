@@ -127,7 +127,7 @@ void ArrivingArea::before_change(FileSystem& fs, fuse_req_t req, const MirrorPla
 void ArrivingArea::note_made(FileSystem& fs, const MirrorPlace& place) {
   const ArrivingPlace where = arriving_place(place);
   const ArrivalPtr arrival = fs.writes.arrivals.find_known(where.digest);
-  if (!arrival) return;
+  if (!arrival || is_in_flight(where)) return;
   arrival->note_made(where.path());
   // With pages/ nothing more is needed when the store has all of them.
   if (where.path() == "pages") arrival->snapshot().sync();

@@ -34,6 +34,8 @@ struct ArrivingPlace {
 class ArrivingArea final : public Area {
  public:
   void require_makeable(const MirrorPlace& place, mode_t type) const override;
+  /// What the store takes goes from here, past the inodes.
+  [[nodiscard]] bool is_open_to_others() const noexcept override { return true; }
   void require_link_text(FileSystem& fs, const MirrorPlace& place, std::string_view text) override;
   void before_change(FileSystem& fs, fuse_req_t req, const MirrorPlace& directory) override;
   void note_made(FileSystem& fs, const MirrorPlace& place) override;

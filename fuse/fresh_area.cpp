@@ -1,5 +1,6 @@
 #include "fuse/fresh_area.hpp"
 
+#include <atomic>
 #include <cerrno>
 
 #include "fuse/operations.hpp"
@@ -48,6 +49,27 @@ bool FreshArea::rename(FileSystem& fs, const MirrorPlace& from, const MirrorPlac
   return is_moved;
 }
 
+namespace {
+
+// The kernel's writes come while the thread waits for them: they need another.
+class WriteBackTurn {
+ public:
+  // Throws: EBUSY when too many wait already.
+  explicit WriteBackTurn(std::atomic<int>& free) : free_(free) {
+    if (free_.fetch_sub(1) > 0) return;
+    free_.fetch_add(1);
+    throw Error::from_errno(EBUSY, "too many mappings are written back at once");
+  }
+  ~WriteBackTurn() { free_.fetch_add(1); }
+  WriteBackTurn(const WriteBackTurn&) = delete;
+  WriteBackTurn& operator=(const WriteBackTurn&) = delete;
+
+ private:
+  std::atomic<int>& free_;
+};
+
+}  // namespace
+
 // By passthrough a mapping is one of the real file, and nothing is to be done. Otherwise its pages are the mount's, and
 // the kernel writes those that are dirty before it lets go of them.
 void write_back_mappings(FileSystem& fs, std::string_view name) {
@@ -58,6 +80,7 @@ void write_back_mappings(FileSystem& fs, std::string_view name) {
     }
     const auto place = fs.writes.inodes.place_of(inode);
     if (!place || place->area != MirrorArea::fresh || place->names[0] != name) continue;
+    const WriteBackTurn turn(fs.writes.free_write_backs);
     fuse_lowlevel_notify_inval_inode(fs.session, inode->id, 0, 0);
   }
 }

@@ -67,6 +67,12 @@ MirrorInodePtr MirrorInodes::child(const MirrorInodePtr& parent, std::string_vie
   return inode;
 }
 
+MirrorInodePtr MirrorInodes::find_child(const MirrorInodePtr& parent, std::string_view name) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = by_name_.find(Key(parent.get(), std::string(name)));
+  return found == by_name_.end() ? nullptr : found->second.lock();
+}
+
 MirrorInodePtr MirrorInodes::directory_at(const MirrorPlace& place) {
   MirrorInodePtr inode = root(place.area);
   for (const std::string& name : place.names) inode = child(inode, name, S_IFDIR);

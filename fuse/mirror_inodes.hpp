@@ -79,7 +79,9 @@ class MirrorInode {
     unsigned apparitions = 0;             ///< opens of what the store has in the place of a file, besides: cached ones
     std::shared_ptr<const Apparition> shown;  ///< the last of these
     bool is_written = false;
-    std::optional<FileStamp> cached;  ///< the file's, which all pages that the kernel keeps of it are younger than
+    UniqueFd replaced;                     ///< of the file, when another was renamed over it here
+    std::optional<MirrorPlace> had_place;  ///< and where it was
+    std::optional<FileStamp> cached;       ///< the file's, which all pages that the kernel keeps of it are younger than
   };
   OpenState open;
 
@@ -106,6 +108,9 @@ class MirrorInodes {
 
   /// The inode of a name in a directory, made when there is none, or one of another type.
   [[nodiscard]] MirrorInodePtr child(const MirrorInodePtr& parent, std::string_view name, mode_t type);
+
+  /// The one that a name has; null when it has none.
+  [[nodiscard]] MirrorInodePtr find_child(const MirrorInodePtr& parent, std::string_view name) const;
 
   /// The one at a place that has no type yet to check; made as directories down to the last.
   [[nodiscard]] MirrorInodePtr directory_at(const MirrorPlace& place);

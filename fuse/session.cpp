@@ -18,6 +18,7 @@ namespace pfcache::fuse {
 namespace {
 
 constexpr unsigned kDefaultThreads = 10;
+constexpr unsigned kMinThreads = 2;  // one waits for what another does, see write_back_mappings()
 
 // Arguments for libfuse, which come as a command line.
 class Arguments {
@@ -120,10 +121,12 @@ struct DestroyLoopConfig {
   void operator()(fuse_loop_config* config) const noexcept { fuse_loop_cfg_destroy(config); }
 };
 
-void run_loop(fuse_session* session, unsigned threads) {
+void run_loop(FileSystem& fs, fuse_session* session, unsigned threads) {
   const std::unique_ptr<fuse_loop_config, DestroyLoopConfig> config(fuse_loop_cfg_create());
   if (config == nullptr) throw std::bad_alloc();
   if (threads == 0) threads = std::max(kDefaultThreads, std::thread::hardware_concurrency());
+  threads = std::max(threads, kMinThreads);
+  fs.writes.free_write_backs = static_cast<int>(threads) - 1;
   fuse_loop_cfg_set_max_threads(config.get(), threads);
   // Negative: an errno. Positive: the signal that asked for the end.
   const int result = fuse_session_loop_mt(session, config.get());
@@ -149,7 +152,7 @@ void serve(Store& store, const MountOptions& options, Log& log, const SessionEve
   const SignalHandlers handlers(session.get());
   const MountPoint mount_point(session.get(), options.directory);
   fs.passthrough.attach(session.get(), events.on_serving);
-  run_loop(session.get(), options.threads);
+  run_loop(fs, session.get(), options.threads);
   events.on_ending();
   fs.passthrough.require_if_asked();
 }

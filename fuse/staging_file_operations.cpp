@@ -41,6 +41,17 @@ bool wants_to_write(const fuse_file_info& file) {
   return (file.flags & O_ACCMODE) != O_RDONLY || (file.flags & O_TRUNC) != 0;
 }
 
+bool has_lost_its_name(int fd) {
+  struct stat found {};
+  return ::fstat(fd, &found) == 0 && found.st_nlink == 0;
+}
+
+// Where the file was before another was renamed over it.
+std::optional<MirrorPlace> place_before(MirrorInode& inode) {
+  const std::scoped_lock lock(inode.open.mutex);
+  return inode.open.had_place;
+}
+
 void count_open(FileSystem& fs, const Handle& handle) {
   fs.metrics.add(handle.writes ? MountValue::written_opens : MountValue::other_opens);
 }
@@ -51,6 +62,10 @@ int add_open(FileSystem& fs, const Handle& handle, OpenFirst&& open_first) {
   MirrorInode& inode = *handle.inode;
   const std::scoped_lock lock(inode.open.mutex);
   MirrorInode::OpenState& state = inode.open;
+  // The name is somebody else's by now: to be looked up again, which the kernel does by itself.
+  if (state.opens > 0 && !handle.writes && state.fd && has_lost_its_name(state.fd.get())) {
+    throw Error::from_errno(ESTALE, "open");
+  }
   if (state.opens == 0) {
     open_first(state);
     state.is_written = false;
@@ -163,7 +178,8 @@ void try_to_open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_fil
   if (handle->inode->type != S_IFREG) throw Error::from_errno(EISDIR, "open");
   if (handle->writes) fs.writes.require_writable();
   const auto place = fs.writes.inodes.place_of(handle->inode);
-  if (place && area_of(fs, *place).sees_all()) handle->watched = place;
+  const auto known_place = place ? place : place_before(*handle->inode);
+  if (known_place && area_of(fs, *known_place).sees_all()) handle->watched = known_place;
   if (place && !handle->writes && !fs.writes.files.find(*place)) {
     auto apparition = area_of(fs, *place).open_apparition(fs, *place);
     if (apparition && open_apparition(fs, req, file, handle, std::move(apparition))) return;
@@ -171,7 +187,9 @@ void try_to_open_mirror(FileSystem& fs, fuse_req_t req, fuse_ino_t ino, fuse_fil
   const bool truncates = (file->flags & O_TRUNC) != 0;
   if (truncates && place) area_of(fs, *place).before_truncation(fs, *place, 0);
   const int backing_id = add_open(fs, *handle, [&](MirrorInode::OpenState& state) {
-    if (!place) throw Error::from_errno(ENOENT, "open");
+    if (!place) state.fd = UniqueFd(::fcntl(state.replaced.get(), F_DUPFD_CLOEXEC, 0));
+    if (state.fd) return;
+    if (!place) throw Error::from_errno(ESTALE, "open");
     if (handle->writes && !fs.writes.files.find(*place)) {
       if (!truncates) state.written = area_of(fs, *place).open_writable_apparition(fs, *place);
       if (state.written) return;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "fuse/arriving_area.hpp"
 #include "fuse/fresh_area.hpp"
@@ -179,11 +180,26 @@ void on_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent_ino, const char* 
   });
 }
 
+// Whoever has looked a name up may yet open it, when another file has been renamed over it: he gets the one that it
+// had.
+void keep_replaced(FileSystem& fs, const MirrorInodePtr& inode, const MirrorPlace& place) {
+  if (!inode || inode->type != S_IFREG || !fs.writes.files.find(place)) return;
+  const std::scoped_lock lock(inode->open.mutex);
+  if (inode->open.opens > 0) return;
+  try {
+    inode->open.replaced = fs.writes.files.open_file(place, O_RDWR);
+    inode->open.had_place = place;
+  } catch (const Error&) {
+    return;  // that one has to look again
+  }
+}
+
 void rename_mirror(FileSystem& fs, const MirrorInodePtr& from_parent, const char* name, const MirrorInodePtr& to_parent,
                    const char* new_name, unsigned flags) {
   const MirrorPlace from = place_of(fs, from_parent).child(name);
   const MirrorPlace to = place_of(fs, to_parent).child(new_name);
   if (from.area != to.area) refuse(EXDEV, new_name);
+  if ((flags & kExchange) == 0) keep_replaced(fs, fs.writes.inodes.find_child(to_parent, new_name), to);
   if (!area_of(fs, to).rename(fs, from, to, flags)) return;
   if ((flags & kExchange) != 0) {
     fs.writes.inodes.exchange(from_parent, name, to_parent, new_name);

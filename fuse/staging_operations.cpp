@@ -298,6 +298,8 @@ MirrorInodePtr current_inode(FileSystem& fs, const MirrorInodePtr& parent, std::
   const auto place = fs.writes.inodes.place_of(inode);
   if (type != S_IFREG || !place || !area_of(fs, *place).is_open_to_others()) return inode;
   if (!is_open_of_another(*inode, real)) return inode;
+  // A rename by this mount moves the file first and then its inode: by now both may be there.
+  if (!is_open_of_another(*inode, fs.writes.files.find(*place))) return inode;
   fs.writes.inodes.detach(inode);
   return fs.writes.inodes.child(parent, name, type);
 }
@@ -355,11 +357,12 @@ struct stat empty_directory() {
   return found;
 }
 
-// What appeared to those who have it open, when its name has gone since.
+// The file that another was renamed over, or what appeared to those who have it open, when its name has gone since.
 std::optional<struct stat> find_shown(MirrorInode& inode) {
   const std::scoped_lock lock(inode.open.mutex);
-  if (!inode.open.shown) return std::nullopt;
   struct stat found {};
+  if (inode.open.replaced && ::fstat(inode.open.replaced.get(), &found) == 0) return found;
+  if (!inode.open.shown) return std::nullopt;
   found.st_mode = S_IFREG;
   found.st_size = static_cast<off_t>(inode.open.shown->size_bytes());
   return found;
@@ -385,7 +388,8 @@ struct stat attributes_of(FileSystem& fs, const MirrorInodePtr& inode) {
     if (place->depth() == 0) return fs.attributes.of_real(empty_directory(), inode->id);
   }
   if (const auto shown = find_shown(*inode)) return fs.attributes.of_real(*shown, inode->id);
-  throw Error::from_errno(ENOENT, fmt::format("inode {} was unlinked", inode->id));
+  // Of a file another may have the name by now: the kernel looks it up again, and who asked doesn't notice.
+  throw Error::from_errno(inode->type == S_IFDIR ? ENOENT : ESTALE, fmt::format("inode {} was unlinked", inode->id));
 }
 
 int real_fd(FileSystem& fs, const MirrorInodePtr& inode) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,8 @@ class StagingSide {
   MirrorInodes inodes;
   MirrorFiles files;
   Arrivals arrivals;
+  /// How many more threads may wait for the kernel to write mappings back, of which at least one serves those writes.
+  std::atomic<int> free_write_backs = 1;
 
  private:
   const std::array<std::unique_ptr<Area>, kMirrorAreas> areas_;  // by MirrorArea

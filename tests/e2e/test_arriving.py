@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -193,6 +194,28 @@ def test_a_symlink_can_be_made_by_who_saw_none_before_the_seal_shows_it(plain, d
     os.symlink("../../pages/0003", link)
     assert os.readlink(link) == "../../pages/0003"
     require_same(store, dest, plain, plain.name)
+
+
+@pytest.mark.parametrize("passthrough", ["auto", "off"])
+def test_what_is_written_after_the_seal_nobody_reads(plain, store, tmp_path, mount, passthrough):
+    """Not even who was there before it: the file that is still being written has no name any more."""
+    look = "import os, sys; os.stat(sys.argv[1]); input(); sys.stdout.buffer.write(open(sys.argv[1] + '/pages/0000', 'rb').read())"
+    with Served(store, tmp_path / "dest", f"passthrough={passthrough}") as dest:
+        arriving = dest.path / "snap" / plain.name
+        run("rsync", "-a", "--exclude=pages/0000", plain, dest.path / "snap/")
+        reader = subprocess.Popen([sys.executable, "-c", f"print(flush=True); {look}", str(arriving)], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE)
+        reader.stdout.readline()
+        time.sleep(0.3)  # until it has looked
+        expected = (plain / "pages/0000").read_bytes()
+        with open(arriving / "pages/0000", "x+b", buffering=0) as file:
+            file.write(expected)
+            os.close(os.dup(file.fileno()))  # as a close: the page is taken, and the snapshot sealed
+            assert is_sealed(store, plain.name)
+            os.pwrite(file.fileno(), b"GARBAGE!", 0)
+            assert reader.communicate(b"\n", timeout=60)[0] == expected
+            assert (arriving / "pages/0000").read_bytes() == expected
+        require_same(store, dest, plain, plain.name)
 
 
 def test_a_bad_page_before_the_manifest_fails_the_manifest_and_is_sent_again(plain, dest, store):

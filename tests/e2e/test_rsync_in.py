@@ -9,7 +9,7 @@ import pytest
 from conftest import Store
 from page_trees import LARGE, SMALL, TINY, PageTree, sealed, tree_with_twins, wait_for_seal
 from rsync_tool import Daemon, interrupted, rsync, start
-from served import Served
+from served import Served, wait_until
 
 PARTS = ("pages", "k", "v")
 
