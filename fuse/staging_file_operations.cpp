@@ -62,8 +62,10 @@ int add_open(FileSystem& fs, const Handle& handle, OpenFirst&& open_first) {
   MirrorInode& inode = *handle.inode;
   const std::scoped_lock lock(inode.open.mutex);
   MirrorInode::OpenState& state = inode.open;
-  // The name is somebody else's by now: to be looked up again, which the kernel does by itself.
-  if (state.opens > 0 && !handle.writes && state.fd && has_lost_its_name(state.fd.get())) {
+  // Taken away past the inode, whose name leads elsewhere by now: to be looked up again, which the kernel does by
+  // itself.
+  if (state.opens > 0 && !handle.writes && state.fd && has_lost_its_name(state.fd.get()) &&
+      fs.writes.inodes.place_of(handle.inode)) {
     throw Error::from_errno(ESTALE, "open");
   }
   if (state.opens == 0) {

@@ -433,3 +433,12 @@ def test_a_file_that_is_replaced_all_the_time_is_always_there(store, mount, wher
         assert path.read_bytes() == data
         looks += 1
     assert writer.returncode == 0 and looks > 50
+
+
+def test_a_file_without_a_name_is_opened_again_by_its_descriptor(served):
+    (served.path / "new" / "foo").mkdir()
+    with open(served.path / "new" / "foo" / "x", "w+b", buffering=0) as file:
+        file.write(b"kept")
+        os.unlink(file.name)
+        with open(f"/proc/self/fd/{file.fileno()}", "rb") as again:
+            assert again.read() == b"kept"
