@@ -185,7 +185,6 @@ void on_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent_ino, const char* 
 void keep_replaced(FileSystem& fs, const MirrorInodePtr& inode, const MirrorPlace& place) {
   if (!inode || inode->type != S_IFREG || !fs.writes.files.find(place)) return;
   const std::scoped_lock lock(inode->open.mutex);
-  if (inode->open.opens > 0) return;
   try {
     inode->open.replaced = fs.writes.files.open_file(place, O_RDWR);
     inode->open.had_place = place;

@@ -442,3 +442,23 @@ def test_a_file_without_a_name_is_opened_again_by_its_descriptor(served):
         os.unlink(file.name)
         with open(f"/proc/self/fd/{file.fileno()}", "rb") as again:
             assert again.read() == b"kept"
+
+
+MAP_AND_SYNC = """
+import mmap, os, sys
+fd = os.open(sys.argv[1] + "/pages/0000", os.O_RDWR | os.O_CREAT)
+os.ftruncate(fd, int(sys.argv[2]))
+mapping = mmap.mmap(fd, int(sys.argv[2]))
+mapping[:5] = b"dirty"
+os.fsync(os.open(sys.argv[1], os.O_RDONLY))
+"""
+
+
+def test_what_is_mapped_is_synced_by_however_few_threads(store, tmp_path, mount):
+    """The sync waits for the kernel to write the mapping, which takes another thread."""
+    with Served(store, tmp_path / "mnt", "passthrough=off,threads=1") as served:
+        root = served.path / "new" / "foo"
+        (root / "pages").mkdir(parents=True)
+        (root / "manifest.json").write_bytes(draft())
+        subprocess.run([sys.executable, "-c", MAP_AND_SYNC, str(root), str(PAGE_BYTES)], check=True, timeout=30)
+        assert (root / "pages" / "0000").read_bytes()[:5] == b"dirty"
