@@ -79,19 +79,14 @@ bool Arrival::is_busy_locked() const {
   return open_files_ > 0 || std::chrono::steady_clock::now() - last_change_ < moment_;
 }
 
-bool Arrival::is_busy_guest(pid_t thread) const {
-  const std::scoped_lock lock(mutex_);
-  return guests_.contains(thread) && is_busy_locked();
-}
-
 bool Arrival::is_at_work(pid_t thread) const {
-  if (is_busy_guest(thread)) return true;
-  {
-    const std::scoped_lock lock(mutex_);
-    if (!is_busy_locked()) return false;
-  }
+  std::unique_lock lock(mutex_);
+  if (!is_busy_locked()) return false;
+  if (guests_.contains(thread)) return true;
+  lock.unlock();
   const auto parent = parent_of(thread);
-  return parent && is_busy_guest(*parent);
+  lock.lock();
+  return parent && guests_.contains(*parent);
 }
 
 bool Arrival::hides(pid_t thread, const std::string& path) const {

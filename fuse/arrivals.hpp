@@ -73,7 +73,6 @@ class Arrival {
 
  private:
   [[nodiscard]] bool is_busy_locked() const;
-  [[nodiscard]] bool is_busy_guest(pid_t thread) const;
 
   const ArrivingSnapshotPtr snapshot_;
   const std::chrono::milliseconds moment_;

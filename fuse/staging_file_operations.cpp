@@ -41,11 +41,6 @@ bool wants_to_write(const fuse_file_info& file) {
   return (file.flags & O_ACCMODE) != O_RDONLY || (file.flags & O_TRUNC) != 0;
 }
 
-bool has_lost_its_name(int fd) {
-  struct stat found {};
-  return ::fstat(fd, &found) == 0 && found.st_nlink == 0;
-}
-
 // Where the file was before another was renamed over it.
 std::optional<MirrorPlace> place_before(MirrorInode& inode) {
   const std::scoped_lock lock(inode.open.mutex);
@@ -64,7 +59,7 @@ int add_open(FileSystem& fs, const Handle& handle, OpenFirst&& open_first) {
   MirrorInode::OpenState& state = inode.open;
   // Taken away past the inode, whose name leads elsewhere by now: to be looked up again, which the kernel does by
   // itself.
-  if (state.opens > 0 && !handle.writes && state.fd && has_lost_its_name(state.fd.get()) &&
+  if (state.opens > 0 && !handle.writes && state.fd && !FileStamp::of(state.fd.get()).has_name &&
       fs.writes.inodes.place_of(handle.inode)) {
     throw Error::from_errno(ESTALE, "open");
   }

@@ -284,10 +284,9 @@ int open_fd_of(const MirrorInode& inode) {
 bool is_open_of_another(MirrorInode& inode, const std::optional<struct stat>& real) {
   const std::scoped_lock lock(inode.open.mutex);
   const int fd = open_fd_of(inode);
-  struct stat opened {};
-  if (fd < 0 || ::fstat(fd, &opened) != 0) return false;
-  if (opened.st_nlink == 0) return true;
-  return real && (real->st_dev != opened.st_dev || real->st_ino != opened.st_ino);
+  if (fd < 0) return false;
+  const FileStamp opened = FileStamp::of(fd);
+  return !opened.has_name || (real && (real->st_dev != opened.device || real->st_ino != opened.inode));
 }
 
 }  // namespace
@@ -396,9 +395,8 @@ int real_fd(FileSystem& fs, const MirrorInodePtr& inode) {
   MirrorInode::OpenState& state = inode->open;
   if (state.written) {
     const MirrorPlace place = place_of(fs, inode);
-    struct stat found {};
     const auto source = state.written->source_fd();
-    const bool is_there = !source || (::fstat(*source, &found) == 0 && found.st_nlink > 0);
+    const bool is_there = !source || FileStamp::of(*source).has_name;
     // What has the name by now is another file, which nobody has opened here.
     if (!is_there || fs.writes.files.find(place)) throw Error::from_errno(ESTALE, place.path());
     area_of(fs, place).materialize(fs, place, true);

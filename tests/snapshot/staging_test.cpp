@@ -37,6 +37,21 @@ struct StagingStore {
   [[nodiscard]] fs::path new_path(const std::string& name) const { return path / "staging/new" / name; }
   [[nodiscard]] fs::path arriving_path(const Digest& digest) const { return path / "staging/snap" / digest.hex(); }
 
+  /// The first page of `files`, in halves, after the manifest.
+  ArrivingSnapshotPtr bring_halves(StagedFiles& files) {
+    auto arriving = staging.make_arriving(files.digest);
+    const fs::path target = arriving_path(files.digest);
+    write_text(target / "manifest.json", files.json);
+    arriving->take("", "manifest.json", "manifest.json");
+    const std::string page = files.bytes_of(0);
+    for (const std::string part : {"k", "v"}) {
+      fs::create_directory(target / part);
+      write_text(target / part / "0000", part == "k" ? page.substr(0, page.size() / 2) : page.substr(page.size() / 2));
+      arriving->take(part, "0000", "0000");
+    }
+    return arriving;
+  }
+
   void require_whole() {
     const VerifyReport report = verify_snapshots(store, store.catalog().snapshots());
     CHECK(report.damage.empty());
@@ -229,16 +244,7 @@ TEST_CASE("another process goes on with what arrived") {
 TEST_CASE("who looks whether a snapshot has arrived doesn't keep it from being sealed") {
   StagingStore s;
   StagedFiles files(1);
-  const auto arriving = s.staging.make_arriving(files.digest);
-  const fs::path dir = s.arriving_path(files.digest);
-  write_text(dir / "manifest.json", files.json);
-  arriving->take("", "manifest.json", "manifest.json");
-  const std::string page = files.bytes_of(0);
-  for (const std::string part : {"k", "v"}) {
-    fs::create_directory(dir / part);
-    write_text(dir / part / "0000", part == "k" ? page.substr(0, page.size() / 2) : page.substr(page.size() / 2));
-    arriving->take(part, "0000", "0000");
-  }
+  const auto arriving = s.bring_halves(files);
   for (int look = 0; look < 12 && !arriving->is_sealed(); ++look) {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     CHECK(s.staging.find_arriving(files.digest) == arriving);
@@ -250,16 +256,7 @@ TEST_CASE("who looks whether a snapshot has arrived doesn't keep it from being s
 TEST_CASE("halves alone are a snapshot once nothing more is expected") {
   StagingStore s;
   StagedFiles files(1);
-  const auto arriving = s.staging.make_arriving(files.digest);
-  const fs::path dir = s.arriving_path(files.digest);
-  write_text(dir / "manifest.json", files.json);
-  arriving->take("", "manifest.json", "manifest.json");
-  const std::string page = files.bytes_of(0);
-  for (const std::string part : {"k", "v"}) {
-    fs::create_directory(dir / part);
-    write_text(dir / part / "0000", part == "k" ? page.substr(0, page.size() / 2) : page.substr(page.size() / 2));
-    arriving->take(part, "0000", "0000");
-  }
+  const auto arriving = s.bring_halves(files);
   CHECK_FALSE(arriving->is_sealed());
   arriving->sync();
   CHECK(arriving->is_sealed());
